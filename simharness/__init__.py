@@ -1,0 +1,1 @@
+"""Deterministic simulation of trading bots under every interleaving."""

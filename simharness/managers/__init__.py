@@ -1,0 +1,1 @@
+"""Real trading code that the shipped scenarios test; it imports nothing else of simharness."""
