@@ -1,0 +1,372 @@
+"""From a SQL statement to the rows that it touches.
+
+A row is named when equality or an IN list pins the *whole* primary key; anything less is the whole table, and what
+is not understood is everything. Both rules only ever make a footprint larger, so the reduction stays sound.
+
+Two worlds of rows (see docs on isolation): ``visible`` is what is committed and others can read; ``lock`` is who may
+write it. A database seam decides at which event each of them is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+from simharness.core import name
+from simharness.core.footprint import Rows, recorder
+from simharness.database.catalog import Catalog, Table
+from simharness.database.shape import Bound, Constant, Filter, StatementShape, Verb
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+# More rows than this in one statement are recorded as the whole table.
+_MANY_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowSet:
+    """Rows of one table, by the text of their keys; ``rows`` is None for any row."""
+
+    table: str
+    rows: tuple[str, ...] | None = None
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names for timelines: ``orders#1``, or ``orders`` for the whole table."""
+        return (self.table,) if self.rows is None else tuple(f"{self.table}#{row}" for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UniqueKey:
+    """A key of a unique index; ``key`` is None for any key of it."""
+
+    table: str
+    index: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accesses:
+    """What one execution of a statement touches.
+
+    Args:
+        reads: rows whose committed value decides its result.
+        writes: rows that it changes.
+        unique: unique keys that it takes or frees.
+        generates: tables for which it lets the database make up the key (their name is only known afterwards).
+        everything: it may touch anything in this database.
+    """
+
+    reads: tuple[RowSet, ...] = ()
+    writes: tuple[RowSet, ...] = ()
+    unique: tuple[UniqueKey, ...] = ()
+    generates: tuple[str, ...] = ()
+    everything: bool = False
+
+    def __or__(self, other: Accesses) -> Accesses:
+        """Return the accesses of both."""
+        return Accesses(
+            _union(self.reads, other.reads),
+            _union(self.writes, other.writes),
+            _union(self.unique, other.unique),
+            _union(self.generates, other.generates),
+            self.everything or other.everything,
+        )
+
+
+NOTHING = Accesses()
+EVERYTHING = Accesses(everything=True)
+
+
+def _union(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    return a if not b or a == b else tuple(dict.fromkeys(a + b))
+
+
+def bind(shape: StatementShape, parameters: Parameters, catalog: Catalog) -> Accesses:
+    """Return what ``shape`` touches when it runs with ``parameters`` on the database of ``catalog``."""
+    if shape.unknown:
+        return EVERYTHING
+    reads: list[RowSet] = []
+    for access in shape.reads:
+        table = catalog.tables.get(access.table)
+        if table is None and access.table in shape.ctes:
+            continue
+        if table is None:
+            return EVERYTHING
+        reads.append(RowSet(table.name, _pinned_rows(table, access.pinned, parameters)))
+    if shape.target is None:
+        return Accesses(tuple(dict.fromkeys(reads)))
+    table = catalog.tables.get(shape.target.table)
+    if table is None or table.triggers:
+        return EVERYTHING
+    write = _insert if shape.verb is Verb.INSERT else _change
+    written = write(shape, table, parameters)
+    return Accesses(tuple(dict.fromkeys(reads))) | written | _references(shape, table, parameters, catalog)
+
+
+def bind_many(shape: StatementShape, parameter_sets: Sequence[Parameters], catalog: Catalog) -> Accesses:
+    """Return what an ``executemany`` touches."""
+    total = NOTHING
+    for parameters in parameter_sets:
+        total = total | bind(shape, parameters, catalog)
+    return total
+
+
+def _value(bound: Bound | None, parameters: Parameters) -> tuple[bool, Any]:
+    """Return whether a value is known, and the value."""
+    if bound is None:
+        return False, None
+    if isinstance(bound, Constant):
+        return True, bound.value
+    try:
+        return True, parameters[bound.key]  # type: ignore[index]  # a position or a name, by the style
+    except (IndexError, KeyError, TypeError):
+        return False, None
+
+
+def key_text(value: Any) -> str | None:
+    """Return the one text of a key value, or None where equal values could have different texts."""
+    match value:
+        case bool() | int():
+            return str(int(value))
+        case float() | Decimal():
+            return str(int(value)) if value % 1 == 0 else None
+        case UUID():
+            return str(value)
+        case bytes():
+            return f"x{value.hex()}"
+        case str():
+            return value if _one_text(value) else None
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _one_text(value: str) -> bool:
+    """Whether no other text names the same number: an integer column takes '1', ' 1', '01' and '1.0' for 1."""
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return str(int(value)) == value if value.lstrip("-").isdecimal() else False
+
+
+def _pinned_rows(table: Table, pinned: Filter, parameters: Parameters) -> tuple[str, ...] | None:
+    if not table.key or any(column not in pinned for column in table.key):
+        return None
+    choices: list[list[str]] = []
+    for column in table.key:
+        texts: list[str] = []
+        for bound in pinned[column]:
+            known, value = _value(bound, parameters)
+            if known and value is None:
+                continue  # Equality with NULL matches no row.
+            text = key_text(value) if known else None
+            if text is None:
+                return None
+            texts.append(text)
+        choices.append(texts)
+    rows = tuple(dict.fromkeys(",".join(parts) for parts in product(*choices)))
+    return rows if len(rows) <= _MANY_ROWS else None
+
+
+def _row_values(shape: StatementShape, table: Table) -> list[dict[str, Bound | None]]:
+    """Return INSERT's rows by column name, also where the statement names no columns."""
+    names = {f"#{at}": column for at, column in enumerate(table.columns)}
+    return [{names.get(label, label): value for label, value in row.items()} for row in shape.rows]
+
+
+def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Accesses:
+    # A row that stands in the way may be found through any unique index, not only through the key.
+    widened = shape.replaces and (bool(table.unique) or bool(set(shape.assigned) & set(table.key)))
+    rows: list[str] = []
+    generates = False
+    if shape.from_query or widened or not table.key or len(shape.rows) > _MANY_ROWS:
+        whole = RowSet(table.name)
+        return Accesses((whole,), (whole,), tuple(UniqueKey(table.name, index.name) for index in table.unique))
+    unique: list[UniqueKey] = []
+    for values in _row_values(shape, table):
+        row = _key_of(values, table.key, parameters)
+        # A bound key that is not NULL is a row; a key left to the database is learned after the fact.
+        left_out = table.generated is not None and _missing(values, table.generated, parameters)
+        if row is None and not (left_out and len(shape.rows) == 1):
+            whole = RowSet(table.name)
+            return Accesses((whole,), (whole,), tuple(UniqueKey(table.name, index.name) for index in table.unique))
+        if row is None:
+            generates = True
+        else:
+            rows.append(row)
+        for index in table.unique:
+            key = _key_of(values, index.columns, parameters) if index.columns else None
+            unique.append(UniqueKey(table.name, index.name, key))
+    written = (RowSet(table.name, tuple(rows)),) if rows else ()
+    # The next generated key depends on which rows exist.
+    reads = (RowSet(table.name),) if generates else written
+    return Accesses(reads, written, tuple(unique), (table.name,) if generates else ())
+
+
+def _missing(values: Mapping[str, Bound | None], column: str, parameters: Parameters) -> bool:
+    if column not in values:
+        return True
+    known, value = _value(values[column], parameters)
+    return known and value is None
+
+
+def _key_of(values: Mapping[str, Bound | None], columns: Sequence[str], parameters: Parameters) -> str | None:
+    parts: list[str] = []
+    for column in columns:
+        known, value = _value(values.get(column), parameters)
+        text = key_text(value) if known else None
+        if text is None:
+            return None
+        parts.append(text)
+    return ",".join(parts)
+
+
+def _change(shape: StatementShape, table: Table, parameters: Parameters) -> Accesses:
+    """UPDATE and DELETE."""
+    assert shape.target is not None
+    rows = _pinned_rows(table, shape.target.pinned, parameters)
+    if shape.verb is Verb.DELETE:
+        freed = table.unique
+    else:
+        assigned = set(shape.assigned)
+        if not assigned or assigned & set(table.key):
+            rows = None  # The row moves to another key.
+        freed = tuple(index for index in table.unique if not index.columns or assigned & set(index.columns))
+    # The old key is not in the text, so any key of the index may be freed.
+    return Accesses((), (RowSet(table.name, rows),), tuple(UniqueKey(table.name, index.name) for index in freed))
+
+
+def _references(shape: StatementShape, table: Table, parameters: Parameters, catalog: Catalog) -> Accesses:
+    """Follow foreign keys: children look up their parents, parents look after their children."""
+    found = NOTHING
+    assigned = set(shape.assigned)
+    if shape.verb is not Verb.DELETE:
+        for reference in table.foreign_keys:
+            if shape.verb is Verb.UPDATE and assigned and not assigned & set(reference.columns):
+                continue
+            parent = catalog.tables.get(reference.parent)
+            if parent is None:
+                return EVERYTHING
+            found = found | Accesses((RowSet(parent.name, _parents(shape, table, reference, parent, parameters)),))
+    rekeys = shape.verb is Verb.UPDATE and _rekeys(table, assigned, catalog)
+    if shape.verb is Verb.DELETE or shape.replaces or rekeys:
+        found = found | _descendants(table.name, catalog, frozenset())
+    return found
+
+
+def _parents(shape: StatementShape, table: Table, reference: Any, parent: Table, parameters: Parameters) -> Any:
+    if shape.verb is not Verb.INSERT or shape.from_query or reference.parent_columns != parent.key:
+        return None
+    rows: list[str] = []
+    for values in _row_values(shape, table):
+        if any(_missing(values, column, parameters) for column in reference.columns):
+            continue  # A NULL refers to nothing.
+        row = _key_of(values, reference.columns, parameters)
+        if row is None:
+            return None
+        rows.append(row)
+    return tuple(dict.fromkeys(rows))
+
+
+def _rekeys(table: Table, assigned: set[str], catalog: Catalog) -> bool:
+    if not assigned:
+        return True
+    return any(assigned & set(reference.parent_columns) for _, reference in catalog.children(table.name))
+
+
+def _descendants(parent: str, catalog: Catalog, seen: frozenset[str]) -> Accesses:
+    found = NOTHING
+    for child, reference in catalog.children(parent):
+        whole = RowSet(child.name)
+        if reference.passive:
+            found = found | Accesses((whole,))
+        elif child.triggers:
+            return EVERYTHING
+        else:
+            indexes = tuple(UniqueKey(child.name, index.name) for index in child.unique)
+            found = found | Accesses((whole,), (whole,), indexes)
+            if child.name not in seen:
+                found = found | _descendants(child.name, catalog, seen | {child.name})
+    return found
+
+
+class DatabaseKeys:
+    """The footprint keys of one database.
+
+    Args:
+        database: the name that the scenario gives it.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._prefix = f"db {database}"
+        self.everything = name.static(f"{self._prefix} everything")
+        self.writer = name.static(f"{self._prefix} writer")
+        self.commits = name.static(f"{self._prefix} commits")
+        self._rows: dict[tuple[str, str], Rows] = {}
+
+    def _of(self, world: str, member: str) -> Rows:
+        known = self._rows.get((world, member))
+        if known is None:
+            known = self._rows[world, member] = Rows(name.static(f"{self._prefix} {world} {member}"))
+        return known
+
+    def visible(self, table: str) -> Rows:
+        """Rows as committed."""
+        return self._of("visible", table)
+
+    def lock(self, table: str) -> Rows:
+        """Row locks."""
+        return self._of("lock", table)
+
+    def unique(self, table: str, index: str) -> Rows:
+        """Keys of a unique index."""
+        return self._of("unique", f"{table}.{index}")
+
+    def sequence(self, sequence: str) -> int:
+        """The position of a sequence."""
+        return name.static(f"{self._prefix} sequence {sequence}")
+
+    def record_reads(self, accesses: Accesses) -> None:
+        """Record reads of committed rows."""
+        for rows in accesses.reads:
+            record(self.visible(rows.table), rows.rows, write=False)
+
+    def record_published(self, accesses: Accesses) -> None:
+        """Record that written rows became visible to others."""
+        if accesses.everything:
+            recorder.write(self.everything)
+        for rows in accesses.writes:
+            record(self.visible(rows.table), rows.rows, write=True)
+        if accesses.everything or accesses.writes:
+            recorder.add(self.commits)
+
+    def record_unique(self, accesses: Accesses) -> None:
+        """Record the unique keys that are taken or freed."""
+        for key in accesses.unique:
+            record(self.unique(key.table, key.index), None if key.key is None else (key.key,), write=True)
+
+    def record_locks(self, accesses: Accesses) -> None:
+        """Record row locks that are taken or released."""
+        for rows in accesses.writes:
+            record(self.lock(rows.table), rows.rows, write=True)
+
+
+def record(target: Rows, rows: tuple[str, ...] | None, *, write: bool) -> None:
+    """Record an access to some rows, or to all of them (None)."""
+    if rows is None:
+        if write:
+            target.write_all()
+        else:
+            target.read_all()
+        return
+    for row in rows:
+        if write:
+            target.write_row(row)
+        else:
+            target.read_row(row)
