@@ -1,0 +1,75 @@
+"""How positions end: closed on request, or found closed."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from simharness.managers.positions.errors import CloseFailed, OrderRefused, OutcomeUnknown
+from simharness.managers.positions.orders import ENTRY, flatten
+from simharness.managers.positions.state import ZERO, PositionState, PositionStatus
+
+if TYPE_CHECKING:
+    from simharness.managers.positions.manager import PositionManager
+
+logger = logging.getLogger(__name__)
+
+
+async def close_tracked(manager: PositionManager, state: PositionState) -> None:
+    """Close a tracked position; raise `CloseFailed` if it is, or may be, still open.
+
+    The stop stays until the closing order is done: both only reduce, so whichever comes second does nothing.
+    """
+    await manager.repository.update_position(state.id, status=PositionStatus.CLOSING)
+    state.status = PositionStatus.CLOSING
+    try:
+        left = await flatten(manager.desk, state, state.quantity)
+        problem = f"{left} contracts are left" if left > ZERO else None
+    except (OrderRefused, OutcomeUnknown) as error:
+        problem = str(error)
+    if problem is not None and not await is_over(manager, state):
+        state.status = PositionStatus.ACTIVE
+        await manager.repository.update_position(state.id, status=PositionStatus.ACTIVE)
+        raise CloseFailed(f"{state.symbol}: {problem}")
+    await manager.stops.cancel_all(state.id)
+    await finish(manager, state)
+
+
+async def is_over(manager: PositionManager, state: PositionState) -> bool:
+    """Tell whether there is proof that the position is closed: the exchange said so, or our orders add up to it."""
+    return state.is_flat or await net_quantity(manager, state.id) <= ZERO
+
+
+async def net_quantity(manager: PositionManager, position_id: str) -> Decimal:
+    """Return what the position's orders have left of it, in contracts, asking for those that may have changed."""
+    row = await manager.repository.get_position(position_id)
+    orders = await manager.repository.orders_of(position_id)
+    net = ZERO if any(order.role == ENTRY for order in orders) else row.requested_quantity  # Adopted: no entry of ours.
+    for order in orders:
+        report = await manager.desk.look_up(order)
+        filled = order.filled if report is None else report.filled_or_zero
+        net += filled if order.role == ENTRY else -filled
+    return net
+
+
+async def settle(manager: PositionManager, symbol: str) -> None:
+    """Finish a position that a report or its own stop order says is closed."""
+    async with manager.policy.guard(symbol):
+        state = manager.positions.get(symbol)
+        if state is None or state.status is PositionStatus.OPENING or not await is_over(manager, state):
+            return
+        await manager.stops.cancel_all(state.id)
+        await net_quantity(manager, state.id)  # Books the executions that nobody has told us about.
+        await finish(manager, state)
+
+
+async def finish(manager: PositionManager, state: PositionState) -> None:
+    """Store the position as closed and forget it."""
+    references = [row.reference for row in await manager.repository.orders_of(state.id)]
+    await manager.repository.finish(state.id, PositionStatus.CLOSED)
+    if manager.positions.get(state.symbol) is state:
+        del manager.positions[state.symbol]
+    state.status = PositionStatus.CLOSED
+    manager.policy.closed(state, manager.desk.forget(references))
+    logger.info("%s: position %s closed", state.symbol, state.id)
