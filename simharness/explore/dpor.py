@@ -1,0 +1,329 @@
+"""Optimal dynamic partial order reduction by re-execution, with probe replay.
+
+The algorithm is Optimal-DPOR with wakeup trees (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014 / JACM 2017). It
+explores exactly one execution of every Mazurkiewicz trace. Where we differ:
+
+* *Probe replay.* In a program whose steps touch what they touch depending on what they read, the reversed step need
+  not have the footprint that it had. Before a reversal is planned it is replayed once, and the footprint and the
+  predecessors of the reversed step are the measured ones. Taking the recorded ones loses executions.
+* *Probe audit.* The body of every probe re-runs recorded steps in another order with which they were said to
+  commute. If one of them has another footprint now, something is shared that no key stands for: an error, no verdict.
+* *Data choices.* A step with choices inside is a branch over all their values at its node, not a race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from simharness.core import name, trace
+from simharness.core.execution import Execution, Program
+from simharness.core.footprint import Footprint, conflicting, describe
+from simharness.core.step import Step
+from simharness.core.trace import HappensBefore
+from simharness.errors import ReplayDiverged, SelfCheckFailed
+from simharness.explore.races import not_after, races
+from simharness.explore.wakeup import Event, Node, Sequence, Values, insert
+
+Sleep = dict[tuple[int, Values], Footprint]
+
+
+@dataclass(slots=True)
+class Frame:
+    """A node of the search: the state after a prefix of choices.
+
+    Args:
+        sleep: events whose continuations were explored from here or from above, with their footprints.
+        tree: what is still owed.
+        opened: whether the enabled processes were looked at.
+        current: the event that is being explored from here, and what it touched.
+        pending: the combinations of data choices of the current event that are still to come.
+        explored: whether any event was followed from here.
+        every: whether all combinations of the current event are owed, or only the given one.
+        probes: results of probes planned from here, by schedule.
+    """
+
+    sleep: Sleep
+    tree: Node
+    opened: bool = False
+    current: tuple[tuple[int, Values], Footprint] | None = None
+    explored: bool = False
+    pending: tuple[int, Values] | None = None
+    every: bool = True
+    probes: dict[tuple[tuple[int, Values], ...], Probe | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the reversed step did when it was replayed first.
+
+    Args:
+        footprint: what it touched.
+        predecessors: positions in the body that happen before it.
+        has_choices: whether it asked for data.
+    """
+
+    footprint: Footprint
+    predecessors: frozenset[int]
+    has_choices: bool
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of a search, equal for equal programs on every machine."""
+
+    executions: int = 0
+    blocked: int = 0
+    duplicates: int = 0
+    probes: int = 0
+    steps: int = 0
+    fingerprints: set[int] = field(default_factory=set)
+
+    @property
+    def traces(self) -> int:
+        """Number of different interleavings that were executed."""
+        return len(self.fingerprints)
+
+
+class OptimalExplorer:
+    """Depth-first search over the executions of a program, one for each trace.
+
+    Args:
+        program: starts an execution.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.statistics = Statistics()
+        self.frames: list[Frame] = [Frame({}, Node())]
+        self.path: list[tuple[int, Values]] = []
+        self._execution: Execution | None = None
+
+    # -- driving ------------------------------------------------------------------------------------------
+
+    def executions(self) -> Iterator[Execution]:
+        """Yield every execution when it is complete; the search stands still until the next is asked for.
+
+        The consumer must not step or close the execution. When the iterator is exhausted, so is the tree.
+        """
+        try:
+            while self.frames:
+                yield from self._advance()
+        finally:
+            self._drop()
+
+    def _advance(self) -> Iterator[Execution]:
+        frame = self.frames[-1]
+        if not frame.opened:
+            execution = self._at_depth()
+            enabled = execution.enabled()
+            frame.opened = True
+            if not enabled:
+                yield from self._complete(execution)
+                return
+            if not frame.tree.children and not self._choose_first(frame, enabled):
+                self.statistics.blocked += 1
+                self._retreat()
+                return
+        if frame.pending is None and not self._take_branch(frame):
+            self.statistics.blocked += not frame.explored
+            self._retreat()
+            return
+        self._descend(frame)
+
+    def _choose_first(self, frame: Frame, enabled: list[int]) -> bool:
+        """Plan the first process in base order that is not asleep; one whose choices are partly asleep comes last."""
+        sleeping = {process for process, _ in frame.sleep}
+        for process in enabled:
+            if process not in sleeping:
+                frame.tree.children.append((Event(process, None, None), Node()))
+                return True
+        for process in enabled:
+            if (process, ()) not in frame.sleep:
+                frame.tree.children.append((Event(process, None, None), Node()))
+                return True
+        return False
+
+    def _take_branch(self, frame: Frame) -> bool:
+        """Start the next child of the wakeup tree; return False if none is left."""
+        if not frame.tree.children:
+            return False
+        event, _ = frame.tree.children[0]
+        frame.every = event.values is None
+        frame.pending = (event.process, event.values or ())
+        return True
+
+    def _descend(self, frame: Frame) -> None:
+        """Take the pending event and open the node behind it."""
+        assert frame.pending is not None
+        process, values = frame.pending
+        execution = self._at_depth()
+        if process not in execution.enabled():
+            raise ReplayDiverged(len(self.path), name.text(process), _offered(execution))
+        step = execution.step(process, values)
+        self.statistics.steps += 1
+        taken = step.values
+        following = _next_values(step) if frame.every else None
+        frame.pending = (process, following) if following is not None else None
+        if (process, taken) in frame.sleep:
+            self._skip(frame)
+            return
+        frame.current = ((process, taken), step.footprint)
+        frame.explored = True
+        sleep = {
+            event: footprint
+            for event, footprint in frame.sleep.items()
+            if event[0] != process and not conflicting(footprint, step.footprint)
+        }
+        _, subtree = frame.tree.children[0]
+        self.path.append((process, taken))
+        # A leaf stays a leaf: what follows it is free, and insertions from above must go on seeing that.
+        self.frames.append(Frame(sleep, subtree if subtree.children else Node()))
+
+    def _skip(self, frame: Frame) -> None:
+        """Leave out a combination of choices that was explored from above; the execution has gone too far."""
+        self._drop()
+        if frame.pending is None:
+            frame.tree.children.pop(0)
+
+    def _retreat(self) -> None:
+        """Leave the last node and put the event that led to it to sleep."""
+        self.frames.pop()
+        if not self.frames:
+            return
+        frame = self.frames[-1]
+        assert frame.current is not None
+        event, footprint = frame.current
+        self.path.pop()
+        frame.sleep[event] = footprint
+        frame.current = None
+        if frame.pending is None:
+            frame.tree.children.pop(0)
+
+    # -- executions ---------------------------------------------------------------------------------------
+
+    def _at_depth(self) -> Execution:
+        """Return an execution that stands exactly at the current node, replaying the path if necessary."""
+        execution = self._execution
+        if execution is None or len(execution.steps) != len(self.path):
+            self._drop()
+            execution = self._execution = self._replay(self.path)
+        return execution
+
+    def _replay(self, path: list[tuple[int, Values]]) -> Execution:
+        execution = self.program()
+        for position, (process, values) in enumerate(path):
+            if process not in execution.enabled():
+                offered = _offered(execution)
+                execution.close()
+                raise ReplayDiverged(position, name.text(process), offered)
+            execution.step(process, values)
+        self.statistics.steps += len(path)
+        return execution
+
+    def _drop(self) -> None:
+        if self._execution is not None:
+            self._execution.close()
+            self._execution = None
+
+    def _complete(self, execution: Execution) -> Iterator[Execution]:
+        """Count a complete execution, hand it out, and plan the reversals of its races."""
+        order = HappensBefore(execution.steps)
+        statistics = self.statistics
+        statistics.executions += 1
+        fingerprint = trace.fingerprint(execution.steps, order)
+        if fingerprint in statistics.fingerprints:
+            statistics.duplicates += 1
+        statistics.fingerprints.add(fingerprint)
+        yield execution
+        self._plan(execution.steps, order)
+        self._drop()
+        self._retreat()
+
+    # -- races --------------------------------------------------------------------------------------------
+
+    def _plan(self, steps: list[Step], order: HappensBefore) -> None:
+        """Owe every race of the execution its reversal, to the node before the race."""
+        for i, j in races(steps, order):
+            frame = self.frames[i]
+            body = not_after(order, i)
+            sequence = _sequence(steps, order, body)
+            if any(sequence.weak_initial(*event, footprint) for event, footprint in _in_body(frame.sleep, sequence)):
+                continue
+            probe = self._probe(frame, steps, i, j, body)
+            if probe is None:
+                continue
+            reversed_step = Event(steps[j].process, None if probe.has_choices else (), probe.footprint)
+            sequence.events.append(reversed_step)
+            sequence.predecessors.append(set(probe.predecessors))
+            if not any(sequence.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
+                insert(frame.tree, sequence)
+
+    def _probe(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
+        """Return what step j does when it comes before step i, or None if it cannot run then."""
+        schedule = tuple([(steps[k].process, steps[k].values) for k in body]) + ((steps[j].process, ()),)
+        if schedule not in frame.probes:
+            frame.probes[schedule] = self._measure(steps, i, j, body)
+        return frame.probes[schedule]
+
+    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
+        path = [(step.process, step.values) for step in steps[:i]]
+        path += [(steps[k].process, steps[k].values) for k in body]
+        self.statistics.probes += 1
+        execution = self._replay(path)
+        try:
+            for offset, k in enumerate(body):
+                _audit(steps[k], execution.steps[i + offset], steps[i])
+            if steps[j].process not in execution.enabled():
+                return None
+            step = execution.step(steps[j].process)
+            self.statistics.steps += 1
+            order = HappensBefore(execution.steps)
+            predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, len(execution.steps) - 1))
+            return Probe(step.footprint, predecessors, bool(step.options))
+        finally:
+            execution.close()
+
+
+def _in_body(sleep: Sleep, sequence: Sequence) -> list[tuple[tuple[int, Values], Footprint]]:
+    """Return the sleeping events that occur in the sequence: only they can reject it before it is complete."""
+    present = {event.process for event in sequence.events}
+    return [(event, footprint) for event, footprint in sleep.items() if event[0] in present]
+
+
+def _sequence(steps: list[Step], order: HappensBefore, body: list[int]) -> Sequence:
+    place = {k: position for position, k in enumerate(body)}
+    predecessors = []
+    for k in body:
+        past = order.past[k]
+        predecessors.append({position for earlier, position in place.items() if earlier != k and past >> earlier & 1})
+    return Sequence([Event(steps[k].process, steps[k].values, steps[k].footprint) for k in body], predecessors)
+
+
+def _next_values(step: Step) -> Values | None:
+    """Return the combination of data choices after the one that a step took, or None after the last."""
+    for position in range(len(step.values) - 1, -1, -1):
+        if step.values[position] + 1 < step.options[position]:
+            return (*step.values[:position], step.values[position] + 1)
+    return None
+
+
+def _audit(recorded: Step, again: Step, removed: Step) -> None:
+    """Compare a step with itself after an independent step before it was left out."""
+    if recorded.footprint == again.footprint and recorded.values == again.values:
+        return
+    before, after = describe(recorded.footprint), describe(again.footprint)
+    different = sorted(
+        f"{access} {key}" for access in before for key in set(before[access]) ^ set(after[access])
+    )
+    raise SelfCheckFailed(
+        f"probe audit: {recorded} was said to be independent of {removed}, yet without it touches other keys "
+        f"({', '.join(different[:6])}): state is shared that simharness does not see"
+    )
+
+
+def _offered(execution: Execution) -> str:
+    return ", ".join(name.text(process) for process in execution.enabled()[:5]) or "nothing"
+
+
+Progress = Callable[[Statistics], None]

@@ -1,0 +1,31 @@
+"""Races of an execution: pairs of steps that could have happened the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simharness.core.step import Step
+from simharness.core.trace import HappensBefore
+
+
+def races(steps: Sequence[Step], order: HappensBefore) -> Iterator[tuple[int, int]]:
+    """Yield ``(i, j)``: i and j conflict, nothing stands between them, and i did not enable j.
+
+    The direct predecessors of a step are candidates; one that happens before another candidate is not adjacent.
+    A step that woke another up can never come after it, so an edge of enabling is not a race.
+    """
+    past = order.past
+    for j, step in enumerate(steps):
+        direct = order.direct[j]
+        # Sorted: set order is arbitrary, and the order of insertion decides the order of exploration.
+        for i in sorted(order.conflicts[j], reverse=True):
+            if steps[i].process == step.process or step.cause == i:
+                continue
+            if not any(k != i and past[k] >> i & 1 for k in direct):
+                yield i, j
+
+
+def not_after(order: HappensBefore, i: int) -> list[int]:
+    """Return the positions after ``i`` that do not happen after it: the whole rest of the execution counts."""
+    past = order.past
+    return [k for k in range(i + 1, len(past)) if not past[k] >> i & 1]

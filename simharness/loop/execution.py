@@ -1,0 +1,224 @@
+"""One run of an asyncio program, advanced step by step by an explorer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import Context, copy_context
+from enum import StrEnum
+from typing import Any
+
+from simharness.core import name
+from simharness.core.choice import Choice, StepChooser
+from simharness.core.footprint import CLOCK, recorder
+from simharness.core.step import Kind, Step
+from simharness.core.time import Clock
+from simharness.core.verdict import Finding
+from simharness.errors import ReplayDiverged, SpinningProgram
+from simharness.loop.agenda import Item
+from simharness.loop.describe import label_of
+from simharness.loop.futures import TrackedTask, closure_key, is_done
+from simharness.loop.loop import SimLoop
+
+MAX_STEPS = 100_000
+
+
+class Semantics(StrEnum):
+    """Which orders count (EXPLORATION): stock covers all that asyncio can do, and labels what it cannot."""
+
+    STOCK = "stock"
+    QUIESCENT = "quiescent"
+    ANY_ORDER = "any-order"
+
+
+class LoopExecution:
+    """An execution on a loop of ours.
+
+    Args:
+        semantics: see :class:`Semantics`.
+        faults: budget of fault choices.
+        clock: the clock, or None for one that only timers move.
+        tracking: whether footprints are recorded.
+        horizon_ns: timers later than this never fire.
+        max_steps: give up on an execution that is longer.
+    """
+
+    def __init__(
+        self,
+        *,
+        semantics: Semantics = Semantics.STOCK,
+        faults: int = 0,
+        clock: Clock | None = None,
+        tracking: bool = True,
+        horizon_ns: int | None = None,
+        max_steps: int = MAX_STEPS,
+    ) -> None:
+        self.semantics = semantics
+        self.steps: list[Step] = []
+        self._chooser = StepChooser(faults)
+        self.loop = SimLoop(
+            clock,
+            self._chooser,
+            tracking=tracking,
+            any_order=semantics is Semantics.ANY_ORDER,
+            horizon_ns=horizon_ns,
+        )
+        self._tracking = tracking
+        self._max_steps = max_steps
+        self._counts: dict[int, int] = {}
+        self._context: Context = copy_context()
+        self._closed = False
+
+    # -- building -----------------------------------------------------------------------------------------
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], *, process: int | None = None) -> asyncio.Task[Any]:
+        """Create a task before the exploration starts; its cascade is the process ``process``."""
+        self.loop.target = name.ROOT if process is None else process
+        recorder.begin(self.loop.target, -1, active=False)
+        self.loop.enter()
+        try:
+            return self._context.run(self.loop.create_task, coroutine)
+        finally:
+            self.loop.leave()
+            recorder.end()
+
+    def call(self, action: Callable[[], Any]) -> Any:
+        """Run code of the set-up inside the loop and its context, outside of the exploration."""
+        recorder.begin(name.ROOT, -2, active=False)
+        self.loop.enter()
+        try:
+            return self._context.run(action)
+        finally:
+            self.loop.leave()
+            recorder.end()
+
+    # -- the protocol of core.execution -------------------------------------------------------------------
+
+    def enabled(self) -> list[int]:
+        """Return the processes that can take a step now, in base order."""
+        return self.loop.queues.enabled()
+
+    def choices(self) -> list[Choice]:
+        """Return the data choices taken so far."""
+        return self._chooser.history
+
+    def step(self, process: int, values: tuple[int, ...] = ()) -> Step:
+        """Let ``process`` take its next step."""
+        position = len(self.steps)
+        if position >= self._max_steps:
+            raise SpinningProgram(
+                f"the execution has not come to rest after {position} steps; is there an endless loop?"
+            )
+        loop = self.loop
+        item = loop.queues.take(process)
+        index = self._counts.get(process, 0)
+        self._counts[process] = index + 1
+        loop.position = position
+        loop.children = []
+        loop.target = name.causal("cascade", process, index, 0) if item.own_cascade else process
+        chooser = self._chooser
+        chooser.begin(values)
+        recorder.begin(process, index, active=self._tracking)
+        loop.enter()
+        try:
+            self._run(item)
+            if self.semantics is Semantics.QUIESCENT:
+                self._run_cascade()
+        except IndexError as error:
+            if "has no option" not in str(error):
+                raise
+            raise ReplayDiverged(position, f"a data choice {values}", str(error)) from error
+        finally:
+            loop.leave()
+            loop.position = None
+            footprint = recorder.end()
+        taken = chooser.taken
+        step = Step(
+            process=process,
+            index=index,
+            kind=item.kind,
+            arrival=item.arrival,
+            label=item.label or label_of(item),
+            footprint=footprint,
+            cause=item.cause,
+            values=tuple([choice.value for choice in taken]) if taken else (),
+            options=tuple([len(choice.point.options) for choice in taken]) if taken else (),
+            children=tuple(loop.children),
+            time_ns=loop.clock.now_ns,
+            operations=tuple(recorder.operations) if recorder.narrating else (),
+        )
+        self.steps.append(step)
+        return step
+
+    def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
+        """Return no outcome and no findings; programs and worlds know better."""
+        return None, ()
+
+    def close(self) -> None:
+        """Drop everything, also half-way; coroutines are closed without the loop hearing of it."""
+        if self._closed:
+            return
+        self._closed = True
+        self.loop.queues.clear()
+        recorder.begin(name.ROOT, -3, active=False)
+        for task in self.loop.tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # no message about our own abandoning
+            task._log_traceback = False  # type: ignore[attr-defined]  # as above
+            if not is_done(task):
+                coroutine = task.get_coro()
+                # A coroutine may refuse to end (an await in its finally); it dies with its last reference.
+                with suppress(BaseException):
+                    if coroutine is not None:
+                        coroutine.close()
+        self.loop.tasks.clear()
+        self.loop.queues.clear()
+        self.loop.close()
+
+    # -- one step -----------------------------------------------------------------------------------------
+
+    def _run_cascade(self) -> None:
+        queues = self.loop.queues
+        target = self.loop.target
+        while (item := queues.head(target)) is not None and item.kind is Kind.HANDLE:
+            self._run(queues.take(target))
+
+    def _run(self, item: Item) -> None:
+        if item.kind is Kind.HANDLE:
+            self._run_handle(item.payload)
+        elif item.kind is Kind.TIMER:
+            self._fire(item)
+        else:
+            self._context.run(item.payload)
+
+    def _run_handle(self, handle: Any) -> None:
+        if self._tracking:
+            recorder.writes.add(handle.key)
+            owner = getattr(handle._callback, "__self__", None)
+            if isinstance(owner, TrackedTask):
+                recorder.writes.add(owner.key)
+            else:
+                key = closure_key(handle._callback)
+                if key is not None:
+                    recorder.writes.add(key)
+        if not handle._cancelled:
+            handle._run()
+
+    def _fire(self, item: Item) -> None:
+        handle = item.payload
+        loop = self.loop
+        assert item.timer is not None
+        loop.note_timer_fired(item.timer)
+        if self._tracking:
+            recorder.writes.add(handle.key)
+        recorder.read(CLOCK)
+        if handle._cancelled:
+            return
+        when_ns = handle.when_ns
+        if when_ns > loop.clock.now_ns:
+            recorder.write(CLOCK)
+            loop.clock.advance_to(when_ns)
+        if item.own_cascade:
+            self._context.run(handle._callback)
+        else:
+            self._run_handle(handle)

@@ -1,0 +1,164 @@
+"""Futures and tasks that report to the recorder who looks at them and who completes them.
+
+They subclass the C types, so the coroutine machinery is asyncio's own. A completion that nobody's footprint shows
+would let the explorer take two racing completions for independent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import futures, tasks
+from collections.abc import Callable, Generator
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from simharness.core import name
+from simharness.core.footprint import recorder
+
+_C_FUTURE: type[futures.Future[Any]] = futures.Future
+_C_TASK: type[tasks.Task[Any]] = tasks.Task
+
+
+def closure_key(callback: object, *, create: bool = True) -> int | None:
+    """Return the key of a callback's closure, or None if it has none.
+
+    ``gather`` and ``wait`` count their completions in a closure: without a key of its own, two completions would
+    look like two reads and the orders of completion would be lost.
+    """
+    while isinstance(callback, partial):
+        callback = callback.func
+    if getattr(callback, "__closure__", None) is None:
+        return None
+    attributes: dict[str, Any] = callback.__dict__
+    key: int | None = attributes.get("_simharness_key")
+    if key is None and create:
+        key = attributes["_simharness_key"] = recorder.fresh("closure")
+    return key
+
+
+class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes the C type in a variable for a value
+    """A future whose state is a key."""
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.key = recorder.fresh("future")
+        super().__init__(loop=loop)
+
+    def done(self) -> bool:
+        recorder.read(self.key)
+        return super().done()
+
+    def result(self) -> Any:
+        recorder.read(self.key)
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        recorder.read(self.key)
+        return super().exception()
+
+    def cancelled(self) -> bool:
+        recorder.read(self.key)
+        return super().cancelled()
+
+    def add_done_callback(self, fn: Callable[..., object], *, context: Context | None = None) -> None:
+        recorder.write(self.key)
+        closure_key(fn)
+        super().add_done_callback(fn, context=context)
+
+    def remove_done_callback(self, fn: Callable[..., object]) -> int:
+        recorder.write(self.key)
+        return super().remove_done_callback(fn)
+
+    def cancel(self, msg: Any = None) -> bool:
+        recorder.write(self.key)
+        return super().cancel(msg)
+
+    def set_result(self, result: Any) -> None:
+        recorder.write(self.key)
+        super().set_result(result)
+
+    def set_exception(self, exception: Any) -> None:
+        recorder.write(self.key)
+        super().set_exception(exception)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        recorder.read(self.key)
+        return super().__await__()
+
+    __iter__ = __await__
+
+
+class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
+    """A task whose state is a key, with a causal name instead of a counted one."""
+
+    def __init__(self, coro: Any, **options: Any) -> None:
+        self.key = recorder.fresh("task")
+        self._given_name = options.get("name")
+        options.setdefault("name", "task")
+        if options["name"] is None:
+            options["name"] = "task"
+        loop = options.get("loop")
+        if loop is not None and hasattr(loop, "adopt"):
+            loop.adopt(self)
+        super().__init__(coro, **options)
+
+    def get_name(self) -> str:
+        """Return the given name, or the causal one: ``Task-7`` would depend on the schedule."""
+        given = super().get_name()
+        return given if self._given_name is not None or given != "task" else name.text(self.key)
+
+    def done(self) -> bool:
+        recorder.read(self.key)
+        return super().done()
+
+    def result(self) -> Any:
+        recorder.read(self.key)
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        recorder.read(self.key)
+        return super().exception()
+
+    def cancelled(self) -> bool:
+        recorder.read(self.key)
+        return super().cancelled()
+
+    def cancelling(self) -> int:
+        recorder.read(self.key)
+        return super().cancelling()
+
+    def add_done_callback(self, fn: Callable[..., object], *, context: Context | None = None) -> None:
+        recorder.write(self.key)
+        closure_key(fn)
+        super().add_done_callback(fn, context=context)
+
+    def remove_done_callback(self, fn: Callable[..., object]) -> int:
+        recorder.write(self.key)
+        return super().remove_done_callback(fn)
+
+    def cancel(self, msg: Any = None) -> bool:
+        recorder.write(self.key)
+        return super().cancel(msg)
+
+    def uncancel(self) -> int:
+        recorder.write(self.key)
+        return super().uncancel()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        recorder.read(self.key)
+        return super().__await__()
+
+    __iter__ = __await__
+
+
+def is_done(task: asyncio.Future[Any]) -> bool:
+    """Return whether a future is done, without recording that anybody asked."""
+    return _C_TASK.done(task) if isinstance(task, _C_TASK) else _C_FUTURE.done(task)
+
+
+def unseen_exception(task: asyncio.Future[Any]) -> BaseException | None:
+    """Return the exception of a finished task that nobody retrieved, without retrieving it for the program."""
+    if not is_done(task) or not getattr(task, "_log_traceback", False):
+        return None
+    error = task._exception  # type: ignore[attr-defined]  # exception() would mark it as seen
+    return error if isinstance(error, BaseException) else None

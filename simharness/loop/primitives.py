@@ -1,0 +1,142 @@
+"""Keys for asyncio's own primitives: whoever touches a Lock, Event, Queue … writes it.
+
+The hook sits on attribute access of the class, so it also sees what a task does when it resumes inside ``acquire``
+or ``get``, where no method is called from outside. It is installed while an exploration runs and taken off again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import futures, locks, queues, tasks
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simharness.core import name
+from simharness.core.footprint import recorder
+from simharness.loop.futures import TrackedFuture, TrackedTask, closure_key
+
+_KEY = "_simharness_key"
+
+PRIMITIVES: tuple[type, ...] = (
+    locks.Lock,
+    locks.Event,
+    locks.Condition,
+    locks.Semaphore,
+    locks.Barrier,
+    queues.Queue,
+    asyncio.TaskGroup,
+    asyncio.Timeout,
+)
+
+_GATHER: Any = tasks._GatheringFuture  # type: ignore[attr-defined]  # private, but the class that gather() returns
+_GATHER_READS = ("done", "result", "exception", "cancelled")
+_GATHER_WRITES = ("add_done_callback", "remove_done_callback", "set_result", "set_exception", "cancel")
+
+
+def _key_of(instance: Any) -> int:
+    try:
+        key: int = object.__getattribute__(instance, _KEY)
+    except AttributeError:
+        # Made before the hook was installed: coarse, but the same in every execution.
+        key = name.static(f"asyncio {type(instance).__qualname__}")
+        object.__setattr__(instance, _KEY, key)
+    return key
+
+
+def _tracked_class(cls: type) -> dict[str, Any]:
+    """Return the special methods that make every attribute access of ``cls`` a write of the instance's key."""
+    original_init: Callable[..., None] = cls.__init__  # type: ignore[misc]  # the class itself, not an instance
+    get = object.__getattribute__
+    put = object.__setattr__
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 — installed as a special method
+        put(self, _KEY, recorder.fresh(cls.__name__))
+        original_init(self, *args, **options)
+
+    def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807 — installed as a special method
+        if recorder.active and not attribute.startswith("__"):
+            recorder.writes.add(_key_of(self))
+        return get(self, attribute)
+
+    def __setattr__(self: Any, attribute: str, value: Any) -> None:  # noqa: N807 — installed as a special method
+        if recorder.active:
+            recorder.writes.add(_key_of(self))
+        put(self, attribute, value)
+
+    return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__}
+
+
+def _tracked_gather() -> dict[str, Any]:
+    """Return methods that give ``gather``'s future a key; its C base is not ours to subclass."""
+    original_init = _GATHER.__init__
+    original_await = _GATHER.__await__
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 — installed as a special method
+        self.key = recorder.fresh("gather")
+        original_init(self, *args, **options)
+
+    def __await__(self: Any) -> Any:  # noqa: N807 — installed as a special method
+        recorder.read(self.key)
+        return original_await(self)
+
+    methods: dict[str, Any] = {"__init__": __init__, "__await__": __await__, "__iter__": __await__}
+    for attribute in _GATHER_READS + _GATHER_WRITES:
+        methods[attribute] = _recording(getattr(_GATHER, attribute), writes=attribute in _GATHER_WRITES)
+    return methods
+
+
+def _recording(original: Callable[..., Any], *, writes: bool) -> Callable[..., Any]:
+    report = recorder.write if writes else recorder.read
+    takes_callback = original.__name__ == "add_done_callback"
+
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        report(self.key)
+        if takes_callback:
+            closure_key(args[0])
+        return original(self, *args, **options)
+
+    return method
+
+
+def _replace(owner: Any, methods: dict[str, Any]) -> dict[str, Any]:
+    """Set attributes and return what restores them; None stands for one that was inherited."""
+    before = {attribute: vars(owner).get(attribute) for attribute in methods}
+    for attribute, method in methods.items():
+        setattr(owner, attribute, method)
+    return before
+
+
+def _restore(owner: Any, before: dict[str, Any]) -> None:
+    for attribute, method in before.items():
+        if method is None:
+            delattr(owner, attribute)
+        else:
+            setattr(owner, attribute, method)
+
+
+_depth = 0
+
+
+@contextmanager
+def tracked_asyncio() -> Iterator[None]:
+    """Make asyncio's primitives, futures and tasks report to the recorder; may be nested."""
+    global _depth  # noqa: PLW0603 — the classes of asyncio are global too
+    _depth += 1
+    if _depth > 1:
+        try:
+            yield
+        finally:
+            _depth -= 1
+        return
+    undo = [(cls, _replace(cls, _tracked_class(cls))) for cls in PRIMITIVES]
+    undo.append((_GATHER, _replace(_GATHER, _tracked_gather())))
+    undo.append((asyncio, _replace(asyncio, {"Future": TrackedFuture, "Task": TrackedTask})))
+    undo.append((futures, _replace(futures, {"Future": TrackedFuture})))
+    undo.append((tasks, _replace(tasks, {"Task": TrackedTask})))
+    try:
+        yield
+    finally:
+        _depth -= 1
+        for owner, before in reversed(undo):
+            _restore(owner, before)

@@ -1,0 +1,1 @@
+"""Exploring any asyncio program, without a scenario and without a venue."""

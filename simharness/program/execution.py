@@ -1,0 +1,68 @@
+"""An execution of a plain coroutine function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from simharness.core.verdict import Finding
+from simharness.loop.execution import LoopExecution
+from simharness.loop.futures import is_done, unseen_exception
+from simharness.program.world import World, enter_world
+
+ProgramFunction = Callable[[], Coroutine[Any, Any, Any]]
+Check = Callable[[Any], object]
+
+
+class ProgramExecution(LoopExecution):
+    """One run of ``program`` with a world of its own.
+
+    Args:
+        program: a coroutine function without arguments that builds its state anew.
+        check: judges the outcome: an exception or ``False`` is a violation.
+        options: see ``LoopExecution``.
+    """
+
+    def __init__(self, program: ProgramFunction, check: Check | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._check = check
+        world = World(self.loop)
+        self.call(lambda: enter_world(world))
+        self._main = self.spawn(program())
+
+    def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
+        """Return what the program returned (called, if it is a callable) and every exception that it caused."""
+        findings = [self._exception(error) for error in self._errors()]
+        if not is_done(self._main):
+            findings.append(Finding("deadlock", "the program waits for ever: nothing that could wake it up is left"))
+            return None, tuple(findings)
+        if self._main.cancelled() or findings:
+            return None, tuple(findings)
+        outcome = self._main.result()
+        try:
+            if callable(outcome) and not inspect.isclass(outcome):
+                outcome = outcome()
+            if self._check is not None and self._check(outcome) is False:
+                findings.append(Finding("check", f"check returned False for the outcome {outcome!r}"))
+        except Exception as error:  # noqa: BLE001 — whatever the judge says is the verdict
+            findings.append(Finding("check", f"{type(error).__name__}: {error}"))
+        return outcome, tuple(findings)
+
+    def _errors(self) -> list[BaseException]:
+        found: list[BaseException] = []
+        if is_done(self._main) and not self._main.cancelled() and (error := self._main.exception()) is not None:
+            found.append(error)
+        for task in self.loop.tasks:
+            unseen = unseen_exception(task)
+            if unseen is not None and unseen not in found:
+                found.append(unseen)
+        for context in self.loop.errors:
+            reported = context.get("exception")
+            if reported is not None and reported not in found:
+                found.append(reported)
+        return found
+
+    @staticmethod
+    def _exception(error: BaseException) -> Finding:
+        return Finding("exception", f"{type(error).__name__}: {error}")
