@@ -1,0 +1,86 @@
+"""Follows the account's order updates and hands each one to its own task, as socket clients do."""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from simharness.managers.bots.exchange import ExchangeClient, NetworkError
+
+logger = logging.getLogger(__name__)
+
+
+class OrderSink(Protocol):
+    """Whoever takes order updates."""
+
+    async def handle(self, order: Mapping[str, Any]) -> None:
+        """Apply one unified order structure."""
+
+
+class OrderStream:
+    """The account's order updates, followed across disconnects.
+
+    Args:
+        exchange: the connection whose `watch_orders` is followed.
+        handler: takes each update.
+        on_reconnect: compares with the exchange after a gap, for updates in the gap are never repeated.
+        backoff_s: pause before each attempt to reconnect, in seconds; the last one repeats.
+    """
+
+    def __init__(
+        self,
+        exchange: ExchangeClient,
+        handler: OrderSink,
+        *,
+        on_reconnect: Callable[[], Awaitable[None]] | None = None,
+        backoff_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0),
+    ) -> None:
+        self._exchange = exchange
+        self._handler = handler
+        self._on_reconnect = on_reconnect
+        self._backoff_s = backoff_s
+        # Strong references: the event loop itself keeps only weak ones.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Follow the stream until cancelled.
+
+        Errors other than a lost connection, such as revoked keys, end the stream and are raised.
+        """
+        failures = 0
+        while True:
+            try:
+                orders = await self._exchange.watch_orders()
+            except NetworkError as error:
+                pause_s = self._backoff_s[min(failures, len(self._backoff_s) - 1)]
+                failures += 1
+                logger.warning("order stream lost (%s), reconnecting in %s s", error, pause_s)
+                await asyncio.sleep(pause_s)
+                if self._on_reconnect is not None:
+                    # As a task, which starts once watch_orders below has asked to subscribe again.
+                    self._spawn(self._on_reconnect(), "reconcile after a gap")
+                continue
+            failures = 0
+            for order in orders:
+                # ccxt keeps its order structures and changes them with later updates.
+                self._spawn(self._handler.handle(copy.deepcopy(order)), f"order event {order.get('id')}")
+
+    async def aclose(self) -> None:
+        """Cancel the handlers that still run and wait for them to end."""
+        running = list(self._tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        task = asyncio.create_task(self._guard(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Awaitable[None], name: str) -> None:
+        try:
+            await work
+        except Exception:
+            # One update that cannot be applied must not keep the others from being applied.
+            logger.exception("%s failed", name)
