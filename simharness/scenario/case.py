@@ -1,0 +1,160 @@
+"""A scenario and its cases: one for each combination of the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from simharness.core.catalog import INVARIANTS
+from simharness.core.token import subject_of
+from simharness.errors import ScenarioError
+from simharness.scenario.factory import import_factory
+from simharness.scenario.model import Database, Expectation, Explore, Spec
+from simharness.scenario.suggest import unknown
+
+DATABASE = "database"
+
+Filters = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A valid scenario and the file it came from.
+
+    Args:
+        path: the file, as the user named it.
+        spec: what it says.
+        order: for each entry of ``when`` the positions, from 0, of the entries that it comes after.
+    """
+
+    path: str
+    spec: Spec
+    order: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name, which reports, tokens and the result JSON use."""
+        return self.spec.scenario
+
+    @property
+    def invariants(self) -> tuple[str, ...]:
+        """The ids that are checked, in the order of the catalog; all of them for ``check: all``."""
+        wanted = self.spec.check
+        return tuple(entry.id for entry in INVARIANTS if wanted == ("all",) or entry.id in wanted)
+
+    @property
+    def checks_all(self) -> bool:
+        """Whether ``check`` is ``all``: an invariant that does not apply to the system is then passed over."""
+        return self.spec.check == ("all",)
+
+    def where(self, line: int) -> str:
+        """Return ``file:line`` for a message."""
+        return f"{self.path}:{line}"
+
+    def check_factory(self, line: int) -> None:
+        """Import the factory that ``system`` names.
+
+        Args:
+            line: the line of ``system``, for the error.
+
+        Raises:
+            ScenarioError: it does not import.
+        """
+        import_factory(self.spec.system, self.where(line))
+
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Return for each key that ``--case`` may name the values it may have here."""
+        matrix = self.spec.matrix
+        return {**matrix, DATABASE: matrix.get(DATABASE, (self.spec.database.engine,))}
+
+    def cases(self, filters: Filters | None = None) -> list[Case]:
+        """Return the cases in the order of the matrix, those only whose values every filter allows.
+
+        Args:
+            filters: key → allowed values. A key that is not part of this scenario allows no case of it; see
+                :func:`select` for a check of the names.
+        """
+        found = []
+        for values in product(*self.spec.matrix.values()):
+            case = self._case(dict(zip(self.spec.matrix, values, strict=True)))
+            known = {DATABASE: case.database.engine, **case.values}
+            if all(known.get(key) in allowed for key, allowed in (filters or {}).items()):
+                found.append(case)
+        return found
+
+    def _case(self, values: dict[str, str]) -> Case:
+        expected = next((each for each in self.spec.expect if each.matches(values)), None)
+        return Case(self, values, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One combination of a scenario's matrix.
+
+    Args:
+        scenario: whose case it is.
+        values: matrix key → value, in the order of the matrix.
+        expected: what the run must say, if the scenario says.
+    """
+
+    scenario: Scenario
+    values: dict[str, str]
+    expected: Expectation | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.scenario.path, self.scenario.name, *self.values.items()))
+
+    @property
+    def label(self) -> str:
+        """Its values as ``key=value key=value``; empty if the scenario has no matrix."""
+        return " ".join(f"{key}={value}" for key, value in self.values.items())
+
+    @property
+    def title(self) -> str:
+        """The scenario's name and the label."""
+        return f"{self.scenario.name} {self.label}".rstrip()
+
+    @property
+    def subject(self) -> int:
+        """The 32 bits that tie a token to this case; independent of the order of the matrix and of the file's place."""
+        # Sorted: swapping two lines of the matrix must not orphan the tokens.
+        return subject_of(self.scenario.name, *(f"{key}={value}" for key, value in sorted(self.values.items())))
+
+    @property
+    def database(self) -> Database:
+        """The database of this case: the scenario's, with the engine that the matrix names."""
+        database = self.scenario.spec.database
+        engine = self.values.get(DATABASE)
+        return database if engine is None else database.model_copy(update={"engine": engine})
+
+    @property
+    def explore(self) -> Explore:
+        """How to search."""
+        return self.scenario.spec.explore
+
+
+def select(scenarios: Iterable[Scenario], filters: Filters) -> list[Case]:
+    """Return the cases of all ``scenarios`` that the filters allow.
+
+    Scenarios that do not have a key of the filters take no part.
+
+    Raises:
+        ScenarioError: no scenario has a key, or none has a value, or nothing is left.
+    """
+    chosen = list(scenarios)
+    known: dict[str, dict[str, None]] = {}
+    for scenario in chosen:
+        for key, values in scenario.choices().items():
+            known.setdefault(key, {}).update(dict.fromkeys(values))
+    for key, wanted in filters.items():
+        if key not in known:
+            raise ScenarioError(unknown("case key", key, known))
+        for value in wanted:
+            if value not in known[key]:
+                raise ScenarioError(unknown(f"value for the case key {key!r}:", value, known[key]))
+    cases = [case for scenario in chosen for case in scenario.cases(filters)]
+    if not cases:
+        asked = " ".join(f"{key}={value}" for key, values in filters.items() for value in values)
+        raise ScenarioError(f"no case matches {asked}")
+    return cases
