@@ -99,6 +99,10 @@ class Queues:
             if queue[0].ready is not None and not queue[0].ready()
         ]
 
+    def processes(self) -> list[int]:
+        """Return the processes that have anything in their queue."""
+        return list(self._queues)
+
     def clear(self) -> None:
         """Forget everything."""
         self._queues.clear()

@@ -105,13 +105,16 @@ class LoopExecution:
 
     def step(self, process: int, values: tuple[int, ...] = ()) -> Step:
         """Let ``process`` take its next step."""
+        return self.perform(process, self.loop.queues.take(process), values)
+
+    def perform(self, process: int, item: Item, values: tuple[int, ...]) -> Step:
+        """Run one entry of a queue as the next step of ``process``."""
         position = len(self.steps)
         if position >= self._max_steps:
             raise SpinningProgram(
                 f"the execution has not come to rest after {position} steps; is there an endless loop?"
             )
         loop = self.loop
-        item = loop.queues.take(process)
         index = self._counts.get(process, 0)
         self._counts[process] = index + 1
         loop.position = position
@@ -207,7 +210,6 @@ class LoopExecution:
     def _fire(self, item: Item) -> None:
         handle = item.payload
         loop = self.loop
-        assert item.timer is not None
         loop.note_timer_fired(item.timer)
         if self._tracking:
             recorder.writes.add(handle.key)

@@ -183,8 +183,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Start a timer at an absolute moment of virtual time."""
         recorder.read(CLOCK)
         when_ns = seconds_to_ns(when)
-        handle = self._timer(when_ns, when_ns - self._clock.now_ns, callback, args, context, absolute=when)
-        return handle
+        return self._timer(when_ns, when_ns - self._clock.now_ns, callback, args, context, absolute=when)
 
     def _timer(
         self,
@@ -239,10 +238,11 @@ class SimLoop(asyncio.BaseEventLoop):
         )
         self._put(process, item)
 
-    def note_timer_fired(self, timer: int) -> None:
-        """Tell the zone that a timer's turn came."""
+    def note_timer_fired(self, timer: int | None) -> None:
+        """Tell the zone that a timer's turn came; None if it knows already."""
         recorder.write(_TIMER_ORDER)
-        self.zone.fire(timer)
+        if timer is not None:
+            self.zone.fire(timer)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Nothing: the ghost stays."""
