@@ -1,0 +1,7 @@
+"""SQLite through aiosqlite: real driver, real file, no thread; statements happen when the explorer says so."""
+
+from simharness.database.sqlite.files import SqliteDatabase
+from simharness.database.sqlite.seam import SqliteSeam, quiet_abandon
+from simharness.database.sqlite.session import Wait
+
+__all__ = ["SqliteDatabase", "SqliteSeam", "Wait", "quiet_abandon"]
