@@ -10,8 +10,8 @@ from simharness.managers.bots.events import OrderEventHandler
 from simharness.managers.bots.exchange import ExchangeClient
 from simharness.managers.bots.manager import BotManager
 from simharness.managers.bots.models import create_schema, create_session_factory
+from simharness.managers.bots.retry import RetryPlan
 from simharness.managers.bots.stream import OrderStream
-from simharness.managers.bots.write_ahead.retry import RetryPlan
 
 __all__ = [
     "CANCEL_POLICIES",

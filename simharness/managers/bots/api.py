@@ -13,8 +13,8 @@ from simharness.managers.bots.errors import BotNotFound, ExchangeUnavailable, In
 from simharness.managers.bots.exchange import BaseError, ExchangeClient
 from simharness.managers.bots.manager import BotManager
 from simharness.managers.bots.records import find_bot, list_bots
+from simharness.managers.bots.retry import RetryPlan
 from simharness.managers.bots.schemas import BotCreate, BotUpdate, BotView
-from simharness.managers.bots.write_ahead.retry import RetryPlan
 
 _STATUS_CODES = {BotNotFound: 404, InvalidPrices: 422, BaseError: 502, ExchangeUnavailable: 503}
 

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from simharness.managers.bots.models import Bot
 from simharness.managers.bots.schemas import BotCreate, BotUpdate
 from simharness.managers.bots.stream import OrderStream
+from simharness.managers.bots.write_ahead.locks import BotLocks
+from simharness.managers.bots.write_ahead.repairs import Repairs
 
 
 class BotCommands(Protocol):
@@ -58,7 +60,8 @@ class BotManager:
     events: OrderEvents
     stream: OrderStream
     reconcile: Callable[[], Awaitable[None]] | None = None
-    close_repairs: Callable[[], Awaitable[None]] | None = None
+    locks: BotLocks | None = None
+    repairs: Repairs | None = None
     _watching: asyncio.Task[None] | None = None
 
     async def start(self, *, watch: bool) -> None:
@@ -79,5 +82,5 @@ class BotManager:
                 await self._watching
             self._watching = None
         await self.stream.aclose()
-        if self.close_repairs is not None:
-            await self.close_repairs()
+        if self.repairs is not None:
+            await self.repairs.aclose()

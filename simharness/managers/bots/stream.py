@@ -24,8 +24,8 @@ class OrderStream:
     Args:
         exchange: the connection whose `watch_orders` is followed.
         handler: takes each update.
-        on_reconnect: compares with the exchange after a gap, for updates in the gap are never repeated.
         backoff_s: pause before each attempt to reconnect, in seconds; the last one repeats.
+        on_reconnect: compares with the exchange after a gap, for updates in the gap are never repeated.
     """
 
     def __init__(
@@ -33,8 +33,8 @@ class OrderStream:
         exchange: ExchangeClient,
         handler: OrderSink,
         *,
+        backoff_s: tuple[float, ...],
         on_reconnect: Callable[[], Awaitable[None]] | None = None,
-        backoff_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0),
     ) -> None:
         self._exchange = exchange
         self._handler = handler
@@ -42,6 +42,11 @@ class OrderStream:
         self._backoff_s = backoff_s
         # Strong references: the event loop itself keeps only weak ones.
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many updates are being handled now."""
+        return len(self._tasks)
 
     async def run(self) -> None:
         """Follow the stream until cancelled.

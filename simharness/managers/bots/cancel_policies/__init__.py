@@ -9,9 +9,9 @@ from simharness.managers.bots.cancel_policies.write_ahead import build_write_ahe
 from simharness.managers.bots.events import OrderEventHandler
 from simharness.managers.bots.exchange import ExchangeClient
 from simharness.managers.bots.manager import BotManager
+from simharness.managers.bots.retry import RetryPlan
 from simharness.managers.bots.service import BotService, CancelPolicy
 from simharness.managers.bots.stream import OrderStream
-from simharness.managers.bots.write_ahead.retry import RetryPlan
 
 WRITE_AHEAD = "write-ahead"
 CANCEL_POLICIES = ("cancel-then-mark", "flush-then-cancel", "commit-then-cancel", WRITE_AHEAD)
@@ -42,5 +42,5 @@ def build_manager(
         session_factory=session_factory,
         commands=BotService(exchange, simple[cancel_policy]),
         events=events,
-        stream=OrderStream(exchange, events),
+        stream=OrderStream(exchange, events, backoff_s=retry.reconnect_delays_s),
     )

@@ -21,8 +21,8 @@ from simharness.managers.bots.ids import client_order_id
 from simharness.managers.bots.models import Bot, BotStatus, Order, OrderStatus
 from simharness.managers.bots.records import log_activity, next_order
 from simharness.managers.bots.reports import OrderReport
+from simharness.managers.bots.retry import RetryPlan
 from simharness.managers.bots.write_ahead.merge import apply_report, fail, lose
-from simharness.managers.bots.write_ahead.retry import RetryPlan
 
 
 class BotDriver:

@@ -50,6 +50,9 @@ class Reconciler:
                 await self._turns.compare(bot_id)
             except ExchangeUnavailable as error:
                 logger.warning("bot %s not reconciled yet: %s", bot_id, error)
+            except Exception:
+                # A bot that cannot be compared must not keep the others from being compared.
+                logger.exception("bot %s could not be reconciled", bot_id)
 
     async def _take_in_open_orders(self, ticker: str) -> None:
         """Apply the exchange's list of working orders: it may hold orders that were given up for lost."""
@@ -63,3 +66,5 @@ class Reconciler:
                 await self._events.handle(order)
             except ExchangeUnavailable as unavailable:
                 logger.warning("order %s not reconciled yet: %s", order.get("id"), unavailable)
+            except Exception:
+                logger.exception("order %s could not be reconciled", order.get("id"))
