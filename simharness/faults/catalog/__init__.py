@@ -1,0 +1,1 @@
+"""One module per fault; see :mod:`simharness.faults.registry`."""

@@ -1,0 +1,281 @@
+"""The simulated exchange: what clients, scenarios and invariants see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+from simharness.core.agenda import Agenda, WorldEvent
+from simharness.core.choice import ChoicePoint
+from simharness.core.footprint import recorder
+from simharness.core.step import Kind
+from simharness.errors import ScenarioError
+from simharness.faults.plan import FaultPlan
+from simharness.venue.engine import MatchingEngine, share_of
+from simharness.venue.event import ExecutionReport, Topic, VenueEvent
+from simharness.venue.gateway import Gateway
+from simharness.venue.ledger import EntryKind, Ledger
+from simharness.venue.links import Session, Streams
+from simharness.venue.market import Market
+from simharness.venue.monitor import LegalityMonitor
+from simharness.venue.order import Order, OrderRequest, PositionSide, Trade
+from simharness.venue.position import Position
+from simharness.venue.refusal import Rejected
+from simharness.venue.rules import Rules
+from simharness.venue.selector import OrderQuery, OrderSelector
+from simharness.venue.store import Store
+
+
+class Venue:
+    """One exchange with one account.
+
+    Args:
+        agenda: where world events go; see ``core.agenda``.
+        markets: what is traded.
+        rules: how it behaves where venues differ; see ``rules.Rules``.
+        balances: what the account holds. None means unlimited credit: orders never lack funds.
+        prices: the markets' prices at the start; market orders and stop orders need one.
+        faults: what may go wrong on its links.
+        latency_ns_min: shortest time from a cause to its delivery, which the monitor holds the links to.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        markets: Iterable[Market],
+        *,
+        rules: Rules | None = None,
+        balances: Mapping[str, Decimal] | None = None,
+        prices: Mapping[str, Decimal] | None = None,
+        faults: FaultPlan | None = None,
+        latency_ns_min: int = 0,
+    ) -> None:
+        self._agenda = agenda
+        self._faults = faults or FaultPlan()
+        self.rules = rules or Rules(finite=balances is not None)
+        self.monitor = LegalityMonitor(latency_ns_min)
+        self.streams = Streams(agenda, self.monitor, self._faults)
+        self._store = Store(markets, journaled="lagging_read" in self._faults.names)
+        self.engine = MatchingEngine(
+            agenda,
+            self._store,
+            self.rules,
+            emit=self._emit,
+            listened=self.streams.listened,
+            later=self._fill_later,
+        )
+        self.gateway = Gateway(self.engine, self._store, finite=self.rules.finite)
+        for symbol, price in sorted((prices or {}).items()):
+            self._store.market(symbol).check_price(price)
+            self._store.set_price(symbol, price)
+        for asset, amount in sorted((balances or {}).items()):
+            self._store.book(EntryKind.DEPOSIT, asset, amount, "opening")
+
+    def open_session(self, name: str = "bot") -> Session:
+        """Return a client's side of the links; ``name`` is unique within the execution."""
+        return Session(name, self._agenda, self.streams, self.monitor, self._faults)
+
+    # What a scenario can do. Each offers a world event that the explorer may run at any later moment.
+
+    def offer(self, label: str, action: Callable[[], object], *, process: int | None = None) -> int:
+        """Offer something that the venue does of its own accord.
+
+        Args:
+            label: the event in the words of a timeline.
+            action: what happens.
+            process: queue it after what that process still has to do; by default it is a process of its own.
+
+        Returns:
+            The name of the process.
+        """
+        process = recorder.fresh("market") if process is None else process
+        self._agenda.offer(WorldEvent(process, Kind.EXECUTE, label, partial(_ignore_result, action)))
+        return process
+
+    def offer_fill(
+        self,
+        order: OrderSelector,
+        quantities: tuple[str, ...] = ("all",),
+        *,
+        price: Decimal | None = None,
+        times: int = 1,
+        process: int | None = None,
+    ) -> int:
+        """Let an order fill at any moment after it was accepted; nothing happens if it is final by then.
+
+        Args:
+            order: an order id, or a query such as ``OrderQuery(symbol, side=Side.BUY)``.
+            quantities: how much: ``all`` that remains, a fraction of it such as ``1/2``, or base units such as
+                ``0.4``. More than one is a choice of the explorer.
+            price: of the execution; by default the limit price, or the market's price.
+            times: how many fills, one after another.
+            process: see :meth:`offer`.
+
+        Returns:
+            The name of the process.
+        """
+        process = recorder.fresh("market") if process is None else process
+        query = OrderQuery(id=order) if isinstance(order, str) else order
+        for _ in range(times):
+            self._agenda.offer(
+                WorldEvent(
+                    process=process,
+                    kind=Kind.EXECUTE,
+                    label=f"fill {query}",
+                    action=partial(self._fill, query, quantities, price),
+                    ready=partial(query.exists, self._store),
+                )
+            )
+        return process
+
+    def offer_cancel(self, order: OrderSelector, *, process: int | None = None) -> int:
+        """Let somebody cancel an order by hand at any moment after it was accepted."""
+        process = recorder.fresh("hand") if process is None else process
+        query = OrderQuery(id=order) if isinstance(order, str) else order
+        self._agenda.offer(
+            WorldEvent(
+                process=process,
+                kind=Kind.EXECUTE,
+                label=f"cancel {query} by hand",
+                action=partial(self._cancel_by_hand, query),
+                ready=partial(query.exists, self._store),
+            )
+        )
+        return process
+
+    def offer_disconnect(self, topic: Topic, *, process: int | None = None) -> int:
+        """Let every connection of a user stream break at some moment."""
+        return self.offer(f"user stream {topic} breaks", partial(self._cut_all, topic), process=process)
+
+    def offer_price(self, symbol: str, *prices: Decimal, process: int | None = None) -> int:
+        """Let the market's price move through ``prices``, one event each, in this order.
+
+        Raises:
+            Rejected: there is no such market, or a price is off its tick.
+        """
+        process = recorder.fresh("price") if process is None else process
+        for price in prices:
+            self._store.market(symbol).check_price(price)
+            self.offer(f"price of {symbol}: {price}", partial(self.engine.move_price, symbol, price), process=process)
+        return process
+
+    # What invariants read. Inside a step every read is recorded.
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        """Every market, sorted by symbol."""
+        return tuple(self._store.markets[symbol] for symbol in sorted(self._store.markets))
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was booked on the account."""
+        return self._store.ledger
+
+    def order(self, order_id: str) -> Order | None:
+        """Return the present version of an order."""
+        return self._store.order(order_id)
+
+    def order_of_client(self, symbol: str, client_id: str) -> Order | None:
+        """Return the newest order that carries this client id."""
+        return self._store.order_of_client(symbol, client_id)
+
+    def orders(self, symbol: str | None = None) -> tuple[Order, ...]:
+        """Return all orders, of one symbol or of every one, in the order of creation within a symbol."""
+        symbols = sorted(self._store.markets) if symbol is None else [self._store.market(symbol).symbol]
+        return tuple(order for each in symbols for order in self._store.orders(each))
+
+    def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
+        """Return the orders that are not final."""
+        return tuple(order for order in self.orders(symbol) if order.open)
+
+    def trades(self, symbol: str | None = None) -> tuple[Trade, ...]:
+        """Return every execution, order by order."""
+        return tuple(trade for order in self.orders(symbol) for trade in order.trades)
+
+    def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> Position:
+        """Return a position; flat if there never was one."""
+        return self._store.position(symbol, side)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position that was ever open, sorted by symbol and side."""
+        derivatives = [market.symbol for market in self.markets if market.derivative]
+        held = [self._store.position(symbol, side) for symbol in derivatives for side in self.engine.sides]
+        return tuple(position for position in held if position.version)
+
+    def price(self, symbol: str) -> Decimal | None:
+        """Return the market's price."""
+        return self._store.price(symbol)
+
+    def balance(self, asset: str) -> Decimal:
+        """Return what the account holds."""
+        return self._store.balance(asset)
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that distinguishes two venues, as a comparable value."""
+        return (
+            self.orders(),
+            self.positions(),
+            tuple((asset, self._store.balance(asset)) for asset in self._store.assets),
+            tuple((market.symbol, self._store.price(market.symbol)) for market in self.markets),
+            tuple((market.symbol, self._store.leverage(market.symbol)) for market in self.markets),
+            self.ledger.sorted(),
+        )
+
+    # Actions
+
+    def _emit(self, topic: Topic, event: VenueEvent) -> None:
+        if isinstance(event, ExecutionReport):
+            self.monitor.orders.observe(event)
+        self.streams.emit(topic, event)
+
+    def _fill(self, query: OrderQuery, quantities: tuple[str, ...], price: Decimal | None) -> None:
+        order = query.find(self._store)
+        if order is None or not order.working:
+            return
+        point = ChoicePoint(f"quantity of {order.id}", quantities)
+        wanted = quantities[self._agenda.chooser.choose(point)] if len(quantities) > 1 else quantities[0]
+        quantity = _quantity(wanted, order, self._store.market(order.symbol).step)
+        if quantity:
+            self.engine.fill(order.id, quantity, price)
+
+    def _fill_later(self, order: Order) -> None:
+        self.offer_fill(order.id)
+
+    def _cancel_by_hand(self, query: OrderQuery) -> None:
+        order = query.find(self._store)
+        if order is not None and order.open:
+            self.engine.cancel(order.id, reason="by hand")
+
+    def _cut_all(self, topic: Topic) -> None:
+        for connection in self.streams.connections(topic):
+            self.streams.cut(connection)
+
+
+def place_order(venue: Venue, request: OrderRequest) -> Order | None:
+    """Place an order by hand, past every client; None if the venue refuses it."""
+    try:
+        return venue.engine.submit(request)
+    except Rejected:
+        return None
+
+
+def _ignore_result(action: Callable[[], object]) -> None:
+    action()
+
+
+def _quantity(text: str, order: Order, step: Decimal) -> Decimal:
+    """Return what a scenario's quantity means for ``order``.
+
+    Raises:
+        ScenarioError: it is neither ``all`` nor a fraction nor a number.
+    """
+    if text == "all":
+        return order.remaining
+    try:
+        if "/" in text:
+            return share_of(order.remaining, Fraction(text), step)
+        return min(Decimal(text), order.remaining)
+    except (ValueError, ArithmeticError):
+        raise ScenarioError(f"not a quantity: {text!r}; write all, a fraction such as 1/2, or a number") from None
