@@ -51,7 +51,10 @@ class AtomicPositionManager:
         """
         policy = self._policy
         if request.leverage is not None:
-            await self.exchange.set_leverage(request.symbol, request.leverage)
+            try:
+                await self.exchange.set_leverage(request.symbol, request.leverage)
+            except PositionError as error:
+                raise OpenFailed(f"{request.symbol}: leverage {request.leverage}: {error}") from error
         position_id = await self.repository.create_position(request, exclusive=policy is not None and policy.exclusive)
         state = PositionState(
             id=position_id,
@@ -68,7 +71,7 @@ class AtomicPositionManager:
             filled = await self._enter(request, state)
         except Exception as error:
             # No order, or none that we could learn about: if it exists after all, it is unresolved in the database.
-            await self.repository.finish(position_id, PositionStatus.FAILED)
+            await self._finish(state, PositionStatus.FAILED)
             raise OpenFailed(f"{request.symbol}: {error}") from error
         await self._protect(request, state, filled)
         return state
@@ -109,7 +112,7 @@ class AtomicPositionManager:
     async def _protect(self, request: OpenRequest, state: PositionState, filled: Decimal) -> None:
         try:
             await self.stops.place(state, request.stop_price, filled)
-            await self.repository.activate(state)
+            await (self.repository if self._policy is None else self._policy).activate(state)
         except Exception as error:
             await self._roll_back(state, filled)
             raise OpenFailed(f"{request.symbol}: {error}") from error
@@ -127,8 +130,14 @@ class AtomicPositionManager:
                 logger.error("%s: %s contracts could not be rolled back", state.symbol, left)
                 return
             await self.stops.cancel_all(state.id)
-            await self.repository.finish(state.id, PositionStatus.CLOSED)
+            await self._finish(state, PositionStatus.CLOSED)
         except PositionError as error:
             logger.exception("%s: rollback of position %s failed", state.symbol, state.id, exc_info=error)
-            return
-        state.status = PositionStatus.CLOSED
+
+    async def _finish(self, state: PositionState, status: PositionStatus) -> None:
+        references = [row.reference for row in await self.repository.orders_of(state.id)]
+        await self.repository.finish(state.id, status)
+        state.status = status
+        time_ms = self.desk.forget(references)
+        if self._policy is not None:
+            self._policy.closed(state, time_ms)

@@ -45,7 +45,9 @@ async def net_quantity(manager: PositionManager, position_id: str) -> Decimal:
     """Return what the position's orders have left of it, in contracts, asking for those that may have changed."""
     row = await manager.repository.get_position(position_id)
     orders = await manager.repository.orders_of(position_id)
-    net = ZERO if any(order.role == ENTRY for order in orders) else row.requested_quantity  # Adopted: no entry of ours.
+    # An adopted position has no entry order of ours; an open that got no further than its row has no price either.
+    adopted = row.entry_price is not None and all(order.role != ENTRY for order in orders)
+    net = row.requested_quantity if adopted else ZERO
     for order in orders:
         report = await manager.desk.look_up(order)
         filled = order.filled if report is None else report.filled_or_zero

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
-from ccxt.base.errors import BaseError, DuplicateOrderId, ExchangeError, OrderNotFound
+from ccxt.base.errors import BaseError, DuplicateOrderId, ExchangeError, NoChange, OrderNotFound
 
 from simharness.managers.positions.errors import OrderMissing, OrderRefused, OutcomeUnknown
 from simharness.managers.positions.state import (
@@ -225,7 +225,12 @@ class ExchangeManager:
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
         """Set the leverage of `symbol`; that it already has this value is no error."""
-        await _judged(self.client.set_leverage(leverage, symbol))
+        try:
+            await _judged(self.client.set_leverage(leverage, symbol))
+        except OrderRefused as error:
+            # ccxt has a class for this, and Bybit an answer that ccxt maps to BadRequest.
+            if not isinstance(error.__cause__, NoChange) and "not modified" not in str(error):
+                raise
 
 
 def _params(*, reduce_only: bool, client_id: str | None) -> dict[str, Any]:

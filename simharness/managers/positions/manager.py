@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from simharness.managers.positions import closing, protection, recovery, sync, trailing
+from simharness.managers.positions import closing, protection, sync, trailing
 from simharness.managers.positions.atomic import AtomicPositionManager
 from simharness.managers.positions.exchange import ExchangeManager, OrderReport
 from simharness.managers.positions.orders import STOP, OrderDesk
@@ -25,10 +25,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class PositionSettings:
-    """Limits: `max_loss` and `default_stop` are fractions of the entry price, intervals are seconds."""
+    """Limits: `max_loss` and `default_stop` are fractions of the entry price, intervals are seconds.
+
+    One snapshot without a position proves nothing; `absences` of them in a row are taken for its end.
+    """
 
     max_loss: Decimal = Decimal("0.20")
     default_stop: Decimal = Decimal("0.02")
+    absences: int = 3
     sync_interval_s: float = 30.0  # asyncio's own unit
     protection_interval_s: float = 15.0
     reconnect_s: float = 1.0
@@ -151,8 +155,11 @@ class PositionManager:
         await protection.check_protection(self)
 
     async def recover(self) -> None:
-        """Bring database, memory and exchange together after a start; call it before anything else."""
-        await recovery.recover(self)
+        """Bring database, memory and exchange together after a start; call it before anything else.
+
+        The synchronisation is all it takes: it recovers the rows that nobody tracks, and now these are all.
+        """
+        await sync.sync_with_exchange(self)
 
     async def drain(self) -> None:
         """Wait for the commands that are under way, whose callers may be gone."""

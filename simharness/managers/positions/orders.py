@@ -270,6 +270,9 @@ class WriteAheadDesk(OrderDesk):
     async def on_report(self, report: OrderReport) -> str | None:
         """Merge the event into what is known of the order."""
         reference = report.client_id
+        if reference is None:  # A sparse event names the order by the exchange's id alone.
+            same = (ours for ours, known in self.reports.items() if known.exchange_id == report.exchange_id)
+            reference = next(same, None)
         if reference is None or not reference.startswith(self._prefix):
             return None
         if reference not in self.reports:

@@ -10,13 +10,13 @@ import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from simharness.managers.positions import sync
 from simharness.managers.positions.closing import close_tracked, finish, net_quantity
-from simharness.managers.positions.errors import PositionError
+from simharness.managers.positions.errors import PositionError, StopLossFailed
 from simharness.managers.positions.exchange import FINAL_STATUSES
 from simharness.managers.positions.models import PositionRow
 from simharness.managers.positions.orders import CLOSE, ENTRY, STOP, OrderDesk, WriteAheadDesk
 from simharness.managers.positions.protection import ensure_stop
+from simharness.managers.positions.repository import OPEN_STATUSES
 from simharness.managers.positions.state import ZERO, PositionState, PositionStatus
 
 if TYPE_CHECKING:
@@ -25,26 +25,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def recover(manager: PositionManager) -> None:
-    """Reconcile rows, orders and exchange, then look at the exchange for positions without a row."""
+async def recover_rows(manager: PositionManager) -> None:
+    """Reconcile every open row that nobody tracks with its orders.
+
+    The synchronisation does this too, for rows that a failing database has orphaned.
+    """
     for row in await manager.repository.open_positions():
+        if row.symbol in manager.positions or manager.policy.is_opening(row.symbol):
+            continue
         async with manager.policy.guard(row.symbol):
             if row.symbol in manager.positions or manager.policy.is_opening(row.symbol):
                 continue
             try:
-                await _recover_row(manager, row)
+                await _recover_row(manager, await manager.repository.get_position(str(row.id)))
             except PositionError as error:
                 logger.warning("%s: position %s not recovered yet: %s", row.symbol, row.id, error)
-    await sync.sync_with_exchange(manager)
 
 
 async def _recover_row(manager: PositionManager, row: PositionRow) -> None:
+    if row.status not in OPEN_STATUSES:
+        return
     position_id = str(row.id)
     await _learn_outcomes(manager.desk, position_id)
     left = await net_quantity(manager, position_id)
     orders = await manager.repository.orders_of(position_id)
     bought = any(order.filled > ZERO for order in orders if order.role == ENTRY)
-    adopted = row.status != PositionStatus.OPENING and all(order.role != ENTRY for order in orders)
+    adopted = row.entry_price is not None and all(order.role != ENTRY for order in orders)
     state = _state_of(row, left, await _average_price(manager, position_id, row))
     if left <= ZERO and not bought and not adopted:
         logger.info("%s: the open of position %s never happened", row.symbol, row.id)
@@ -106,7 +112,12 @@ async def _protect(manager: PositionManager, state: PositionState) -> None:
     if working:
         state.stop_reference = working[-1].reference
         state.stop_price = working[-1].trigger_price
-    else:
-        await ensure_stop(manager, state)
-    await manager.repository.activate(state)
+    await manager.policy.activate(state)
+    if not working:
+        try:
+            await ensure_stop(manager, state)
+        except StopLossFailed as error:
+            logger.warning("%s: closed, as an open without a stop would be: %s", state.symbol, error)
+            await close_tracked(manager, state)
+            return
     await manager.stops.cancel_all(state.id, keep=state.stop_reference)

@@ -7,7 +7,7 @@ field is `None` and never zero: the exchange said nothing about it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -135,7 +135,8 @@ class PositionState:
     `id` is the row's id as text. `quantity` is unsigned, in contracts; prices and PnL are in the
     quote currency. `peak_price` is the best mark price so far, for the trailing stop.
     `seen_open` records that the exchange itself has reported this position as open, without which
-    a report of "flat" may be a late one about an earlier position.
+    a report of "flat" may be a late one about an earlier position. `absences` counts the snapshots in a
+    row that did not show it.
     """
 
     id: str
@@ -151,7 +152,8 @@ class PositionState:
     trailing: Decimal | None = None
     peak_price: Decimal | None = None
     version: Version | None = None
-    seen_open: bool = field(default=False)
+    seen_open: bool = False
+    absences: int = 0
 
     def apply(self, update: PositionUpdate) -> None:
         """Take over what `update` states and keep the rest. Whether it is current is the caller's business."""

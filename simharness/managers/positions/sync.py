@@ -14,8 +14,9 @@ from simharness.managers.positions.closing import close_tracked, finish, is_over
 from simharness.managers.positions.errors import PositionError, PositionExists
 from simharness.managers.positions.exchange import FINAL_STATUSES
 from simharness.managers.positions.models import OrderRow, PositionRow
-from simharness.managers.positions.orders import ENTRY, STOP, PlainDesk, flatten
+from simharness.managers.positions.orders import ENTRY, STOP, flatten
 from simharness.managers.positions.protection import ensure_stop
+from simharness.managers.positions.recovery import recover_rows
 from simharness.managers.positions.repository import OPEN_STATUSES
 from simharness.managers.positions.state import ZERO, OpenRequest, PositionState, PositionStatus, PositionUpdate, Side
 
@@ -26,8 +27,12 @@ logger = logging.getLogger(__name__)
 
 
 async def sync_with_exchange(manager: PositionManager) -> None:
-    """Apply a snapshot, adopt what nobody tracks, settle what is over, and resolve orders of unknown outcome."""
-    generations = {symbol: manager.policy.generation(symbol) for symbol in sorted(manager.positions)}
+    """Resolve what is unknown, then apply a snapshot: adopt what nobody tracks, and settle what is over."""
+    if manager.policy.write_ahead:
+        await recover_rows(manager)
+        await resolve_orders(manager)
+    doubtful = {row.symbol for row in await manager.repository.unresolved_orders() if row.role == ENTRY}
+    generations = manager.policy.generations()
     snapshot = {update.symbol: update for update in await manager.exchange.fetch_positions()}
     for symbol in sorted({*manager.positions, *snapshot}):
         if manager.policy.is_opening(symbol):
@@ -36,35 +41,37 @@ async def sync_with_exchange(manager: PositionManager) -> None:
             if manager.policy.is_opening(symbol):
                 continue
             try:
-                fresh = manager.policy.generation(symbol) == generations.get(symbol, 0)
-                await _sync_symbol(manager, symbol, snapshot.get(symbol), fresh=fresh)
+                fresh = manager.policy.generations().get(symbol) == generations.get(symbol)
+                update = snapshot.get(symbol)
+                if symbol in manager.positions:
+                    await _sync_tracked(manager, manager.positions[symbol], update, fresh=fresh)
+                elif update is not None and fresh and symbol not in doubtful:
+                    # A doubtful entry order explains the position: it is resolved, not adopted.
+                    await adopt(manager, update)
             except PositionError as error:
                 logger.warning("%s: not synchronised: %s", symbol, error)
-    if not isinstance(manager.desk, PlainDesk):
-        await resolve_orders(manager)
 
 
-async def _sync_symbol(manager: PositionManager, symbol: str, update: PositionUpdate | None, *, fresh: bool) -> None:
-    state = manager.positions.get(symbol)
-    if state is None:
-        if fresh and update is not None and update.says_open and not manager.policy.is_history(update):
-            await adopt(manager, update)
-        return
+async def _sync_tracked(
+    manager: PositionManager, state: PositionState, update: PositionUpdate | None, *, fresh: bool
+) -> None:
     if state.status is PositionStatus.CLOSING:
         await close_tracked(manager, state)
         return
+    if update is not None and update.says_open:
+        state.absences = 0
+    elif fresh and (update is None or update.says_flat):
+        state.absences += 1
     if fresh and update is not None and manager.policy.is_current(state, update):
         state.apply(update)
         await manager.policy.store(state)
-    if state.stop_reference is None:
-        return
-    stop = await manager.repository.get_order(state.stop_reference)
+    stop = None if state.stop_reference is None else await manager.repository.get_order(state.stop_reference)
     report = None if stop is None else await manager.desk.look_up(stop)
-    if (update is None or not update.says_open or state.is_flat) and report is not None and report.is_final:
-        if report.filled_or_zero or update is None or update.says_flat:
-            await _settle(manager, state)
-    elif report is not None and report.is_final and not await is_over(manager, state):
-        # The position lives and its stop does not.
+    stop_is_over = report is not None and report.is_final
+    if state.absences >= manager.settings.absences or (stop_is_over and await is_over(manager, state)):
+        await _settle(manager, state)
+    elif stop_is_over:
+        # The position lives, as far as anybody knows, and its stop does not.
         state.stop_reference = None
         await ensure_stop(manager, state)
 
@@ -78,6 +85,8 @@ async def _settle(manager: PositionManager, state: PositionState) -> None:
 async def adopt(manager: PositionManager, update: PositionUpdate) -> None:
     """Track and protect a position that the exchange reports and that we did not open, or forgot."""
     quantity, price, side = update.quantity, update.entry_price, update.side
+    if not update.says_open or manager.policy.is_history(update):
+        return
     if not quantity or not price or side is None:
         logger.warning("%s: a position without quantity, price or side is not adopted", update.symbol)
         return
@@ -91,7 +100,7 @@ async def adopt(manager: PositionManager, update: PositionUpdate) -> None:
     state = PositionState(position_id, update.symbol, side, abs(quantity), price, stop_price=stop_price)
     state.apply(update)
     manager.positions[update.symbol] = state
-    await manager.repository.activate(state)
+    await manager.policy.activate(state)
     await ensure_stop(manager, state)
     logger.info("%s: adopted %s contracts as position %s", update.symbol, quantity, position_id)
 
@@ -124,6 +133,7 @@ async def _resolve(manager: PositionManager, order: OrderRow) -> None:
         await manager.desk.cancel(order)
     if position.status not in OPEN_STATUSES:
         await _undo(manager, position)
+        manager.desk.forget([order.reference])
 
 
 async def _write_off(manager: PositionManager, order: OrderRow) -> None:

@@ -68,9 +68,9 @@ class RegistrationPolicy(ABC):
         """Return what a writer of `symbol` holds while it works."""
         return nullcontext()
 
-    def generation(self, symbol: str) -> int:
-        """Return a number that changes whenever a command on `symbol` begins or ends."""
-        return 0
+    def generations(self) -> dict[str, int]:
+        """Return, by symbol, a number that changes whenever a command on it begins or ends."""
+        return {}
 
     def is_current(self, state: PositionState, update: PositionUpdate) -> bool:
         """Tell whether `update` may change `state`."""
@@ -83,6 +83,10 @@ class RegistrationPolicy(ABC):
     def closed(self, state: PositionState, time_ms: int | None) -> None:
         """Take note that a position was closed, at the exchange's `time_ms` or later, and is no longer tracked."""
         logger.debug("%s: position %s is over at %s", state.symbol, state.id, time_ms)
+
+    async def activate(self, state: PositionState) -> None:
+        """Mark the position's row as open and protected."""
+        await self.manager.repository.activate(state)
 
     async def store(self, state: PositionState) -> None:
         """Write what the exchange reported to the position's row."""

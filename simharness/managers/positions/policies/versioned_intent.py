@@ -138,9 +138,9 @@ class VersionedIntent(RegistrationPolicy):
         """Return the lock of the symbol's one writer."""
         return self._writers.hold(symbol)
 
-    def generation(self, symbol: str) -> int:
-        """Return how many commands on `symbol` have begun or ended."""
-        return self._generations.get(symbol, 0)
+    def generations(self) -> dict[str, int]:
+        """Return how many commands on each symbol have begun or ended."""
+        return dict(self._generations)
 
     def _count(self, symbol: str) -> None:
         self._generations[symbol] = self._generations.get(symbol, 0) + 1
@@ -160,6 +160,11 @@ class VersionedIntent(RegistrationPolicy):
         times = [time for time in (known.time_ms, time_ms) if time is not None]
         self._closed[state.symbol] = Version(known.sequence, max(times, default=None))
         self._count(state.symbol)
+
+    async def activate(self, state: PositionState) -> None:
+        """Write status and newest values, in turn with `store`."""
+        async with self._storing.hold(state.id):
+            await super().activate(state)
 
     async def store(self, state: PositionState) -> None:
         """Write the newest known values, one write at a time, so that the row never goes back."""
