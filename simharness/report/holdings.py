@@ -1,0 +1,135 @@
+"""What the database holds as the operations go by: committed, not yet committed, locked, waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simharness.core.step import Operation, Step
+
+_ENDS = frozenset({"commit", "rollback"})
+_SHOWN = frozenset({"read", "write", "lock", "wait", *_ENDS})
+
+Values = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known about the subjects of one operation right after it.
+
+    Args:
+        committed: by subject, the values that everybody sees.
+        uncommitted: by subject, the values that only their writer sees.
+        waits_for: who holds what the operation waits for: a chain of lanes, closed if it is a deadlock.
+    """
+
+    committed: dict[str, Values] = field(default_factory=dict)
+    uncommitted: dict[str, Values] = field(default_factory=dict)
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Pending:
+    lane: str
+    process: int
+    values: Values
+
+
+def subjects_of(operation: Operation) -> tuple[str, ...]:
+    """Return the subjects of an operation; a COMMIT may name several, with commas between."""
+    if not operation.subject:
+        return ()
+    return tuple(part for part in (piece.strip() for piece in operation.subject.split(",")) if part)
+
+
+class Holdings:
+    """Follows the operations of one execution in their order."""
+
+    def __init__(self) -> None:
+        self._committed: dict[str, Values] = {}
+        self._pending: dict[str, _Pending] = {}
+        self._locks: dict[str, tuple[str, int]] = {}
+        self._waiting: dict[str, str] = {}
+
+    def follow(self, step: Step, operation: Operation) -> Held:
+        """Take in the next operation and return what is held after it."""
+        subjects = subjects_of(operation)
+        self._waiting.pop(operation.lane, None)
+        if operation.effect in _ENDS:
+            self._end(step, operation, subjects)
+        elif operation.effect == "write" and operation.uncommitted:
+            for subject in subjects:
+                self._write(step, operation, subject)
+        elif operation.effect == "lock":
+            self._locks.update(dict.fromkeys(subjects, (operation.lane, step.process)))
+        elif operation.effect == "read":
+            self._read(operation, subjects)
+        if operation.committed:
+            for subject in subjects:
+                self._committed.setdefault(subject, {}).update(operation.committed)
+        waits_for = self._wait(operation, subjects) if operation.effect == "wait" else ()
+        return self._held(operation, subjects, waits_for)
+
+    def _write(self, step: Step, operation: Operation, subject: str) -> None:
+        pending = self._pending.setdefault(subject, _Pending(operation.lane, step.process, {}))
+        pending.values.update(operation.uncommitted)
+        self._locks[subject] = (operation.lane, step.process)
+
+    def _read(self, operation: Operation, subjects: tuple[str, ...]) -> None:
+        for subject in subjects:
+            pending = self._pending.get(subject)
+            # What another lane reads is what is committed; its own writes it sees before anybody else.
+            if not operation.committed and (pending is None or pending.lane != operation.lane):
+                self._committed.setdefault(subject, {}).update(operation.observed)
+
+    def _end(self, step: Step, operation: Operation, subjects: tuple[str, ...]) -> None:
+        owned = [subject for subject, pending in self._pending.items() if pending.process == step.process]
+        owned = owned or [subject for subject, pending in self._pending.items() if pending.lane == operation.lane]
+        for subject in owned:
+            values = self._pending.pop(subject).values
+            if operation.effect == "commit":
+                self._committed.setdefault(subject, {}).update(values)
+        for subject, (lane, process) in list(self._locks.items()):
+            if process == step.process or (lane == operation.lane and (subject in owned or subject in subjects)):
+                del self._locks[subject]
+
+    def _wait(self, operation: Operation, subjects: tuple[str, ...]) -> tuple[str, ...]:
+        holders = [self._locks[subject][0] for subject in subjects if subject in self._locks]
+        if not holders or holders[0] == operation.lane:
+            return ()
+        self._waiting[operation.lane] = holders[0]
+        chain = [operation.lane]
+        while chain[-1] in self._waiting:
+            chain.append(self._waiting[chain[-1]])
+            if chain[-1] in chain[:-1]:
+                break
+        return tuple(chain[1:])
+
+    def _held(self, operation: Operation, subjects: tuple[str, ...], waits_for: tuple[str, ...]) -> Held:
+        if operation.effect not in _SHOWN:
+            return Held()
+        committed = {subject: dict(self._committed[subject]) for subject in subjects if self._committed.get(subject)}
+        uncommitted = {subject: dict(self._pending[subject].values) for subject in subjects if subject in self._pending}
+        if operation.uncommitted and operation.effect not in _ENDS:
+            for subject in subjects:
+                uncommitted[subject] = {**uncommitted.get(subject, {}), **operation.uncommitted}
+        return Held(committed, uncommitted, waits_for)
+
+
+def describe(values: dict[str, Values], *, subjects: bool) -> str:
+    """Return values as ``orders#1 reason=NULL``, or without the subject."""
+    # Sorted by subject; the values keep the order in which they were given, which is that of the statement.
+    parts = []
+    for subject, pairs in sorted(values.items()):
+        text = " ".join(f"{key}={value}" for key, value in pairs.items())
+        parts.append(f"{subject} {text}" if subjects else text)
+    return "; ".join(parts)
+
+
+def holdings_of(steps: tuple[Step, ...]) -> dict[tuple[int, int], Held]:
+    """Return what is held after every operation, by (position, number of the operation in its step)."""
+    holdings = Holdings()
+    return {
+        (position, number): holdings.follow(step, operation)
+        for position, step in enumerate(steps)
+        for number, operation in enumerate(step.operations)
+    }

@@ -1,0 +1,134 @@
+"""The cause of a failure in sentences. Each says only what the two executions show."""
+
+from __future__ import annotations
+
+from simharness.core.step import Operation, Step
+from simharness.core.verdict import RecordedExecution
+from simharness.report.comparison import Comparison, Pair, Place
+from simharness.report.holdings import Held, describe, subjects_of
+from simharness.report.lanes import lane_name
+
+
+def cause(failing: RecordedExecution, passing: RecordedExecution | None, comparison: Comparison) -> str:
+    """Return why it broke: the swap that decides, or what is known instead."""
+    pair = comparison.pair
+    if pair is None:
+        return _without_pair(failing, passing, comparison)
+    first, second = _names(failing.steps, pair)
+    if not pair.swapped:
+        return (
+            f"It fails here with [A] {first} before [B] {second}. "
+            "No passing order is known, so whether the other way round passes is not known either."
+        )
+    if comparison.swaps <= 1:
+        return f"One swap decides it: FAILS if [A] {first} runs before [B] {second}, PASSES the other way round."
+    return (
+        f"{comparison.swaps} swaps separate it from the nearest passing order. The telling one: "
+        f"this order FAILS with [A] {first} before [B] {second}, the passing order runs [B] first."
+    )
+
+
+def reordering(failing: RecordedExecution, comparison: Comparison) -> str:
+    """Return which event had to overtake which, or nothing if that is not known."""
+    pair = comparison.pair
+    if pair is None or comparison.overtaker is None:
+        return ""
+    mover = failing.steps[comparison.overtaker]
+    if comparison.overtaker == pair.first.step:
+        who = _names(failing.steps, pair)[0]
+    else:
+        who = phrase(mover.operations[0]) if mover.operations else _quoted(mover.label or mover.kind)
+    return f"{who[0].upper()}{who[1:]} overtook {_verb(_operation(failing.steps, pair.second))}."
+
+
+def decisive_read(failing: RecordedExecution, comparison: Comparison, held: dict[tuple[int, int], Held]) -> str:
+    """Return what the read of the pair saw, and what was written and not committed at that moment."""
+    pair = comparison.pair
+    if pair is None:
+        return ""
+    for letter, place in (("A", pair.first), ("B", pair.second)):
+        operation = _operation(failing.steps, place)
+        if operation.effect == "read":
+            return _read_sentence(letter, operation, held[place.step, place.operation], pair)
+    return ""
+
+
+def _read_sentence(letter: str, operation: Operation, held: Held, pair: Pair) -> str:
+    subject = ", ".join(subjects_of(operation))
+    seen = _values(operation.observed)
+    sentence = f"[{letter}] reads {subject} {seen}".rstrip() if seen or subject else ""
+    if not sentence:
+        return ""
+    uncommitted = describe(held.uncommitted, subjects=False)
+    if uncommitted:
+        sentence += f": {uncommitted} is written but not committed"
+    sentence += "."
+    if pair.observed_in_passing:
+        sentence += f" In the passing order it reads {_values(dict(pair.observed_in_passing))}."
+    return sentence
+
+
+def _values(values: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in values.items())
+
+
+def _without_pair(failing: RecordedExecution, passing: RecordedExecution | None, comparison: Comparison) -> str:
+    if passing is None:
+        return "No passing order is known, so there is nothing to compare with; below is what led to the failure."
+    here, there = comparison.first_difference, comparison.passing_step
+    if here is None:
+        return "The nearest passing order takes the same steps and goes on where this one ends."
+    ours = failing.steps[here]
+    if there is None:
+        return f"The nearest passing order ends where this one goes on with {step_phrase(ours)}."
+    theirs = passing.steps[there]
+    if (ours.process, ours.index) == (theirs.process, theirs.index):
+        mine, other = step_phrase(ours), step_phrase(theirs)
+        return f"One choice decides it: FAILS if step {here} is {mine}, PASSES if it is {other}."
+    return (
+        f"The two orders part at step {here}: this one FAILS after {step_phrase(ours)}, "
+        f"the nearest passing order runs {step_phrase(theirs)} there."
+    )
+
+
+def step_phrase(step: Step) -> str:
+    """Return a step as the subject of a sentence."""
+    return phrase(step.operations[0]) if step.operations else _quoted(step.label or step.kind)
+
+
+def phrase(operation: Operation) -> str:
+    """Return an operation as the subject of a sentence: *the handler's SELECT*, *the user-stream frame …*."""
+    if operation.lane == "stream":
+        rest = operation.text.removeprefix("user stream").removeprefix(":").strip()
+        return f"the user-stream frame ({rest})" if rest else "the user-stream frame"
+    if _is_call(operation):
+        return f"the {lane_name(operation.lane)}'s {_verb(operation)}"
+    return _quoted(operation.text)
+
+
+def _is_call(operation: Operation) -> bool:
+    word = operation.text.split(" ", 1)[0]
+    return word.isupper() or "_" in word
+
+
+def _verb(operation: Operation) -> str:
+    return operation.text.split(" ", 1)[0] if _is_call(operation) else phrase(operation)
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def _operation(steps: tuple[Step, ...], place: Place) -> Operation:
+    return steps[place.step].operations[place.operation]
+
+
+def _names(steps: tuple[Step, ...], pair: Pair) -> tuple[str, str]:
+    """Return both phrases, made different by their subject or source if need be."""
+    a, b = _operation(steps, pair.first), _operation(steps, pair.second)
+    first, second = phrase(a), phrase(b)
+    if first != second:
+        return first, second
+    if a.subject != b.subject:
+        return f"{first} of {a.subject}", f"{second} of {b.subject}"
+    return f"{first} (step {pair.first.step})", f"{second} (step {pair.second.step})"
