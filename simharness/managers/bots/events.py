@@ -11,14 +11,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 from simharness.managers.bots.exchange import ExchangeClient
 from simharness.managers.bots.models import (
     OWN_REASONS,
-    WORKING,
     Bot,
     BotStatus,
     CancellationReason,
     Order,
     OrderStatus,
 )
-from simharness.managers.bots.records import book_executions, find_reported_order, log_activity
+from simharness.managers.bots.records import book_fill, find_reported_order, log_activity
 from simharness.managers.bots.reports import OrderReport
 from simharness.managers.bots.service import place_order
 
@@ -53,9 +52,7 @@ class OrderEventHandler:
 
     async def _cancelled(self, session: AsyncSession, row: Order, report: OrderReport) -> None:
         row.status = OrderStatus.CANCELLED
-        if report.filled is not None:
-            row.filled_quantity = report.filled
-        await book_executions(session, row, report.executions)
+        book_fill(session, row, report)
         if row.cancellation_reason in OWN_REASONS:
             log_activity(session, row.bot_id, f"Order cancelled for {row.cancellation_reason.lower()} operation")
         else:
@@ -81,18 +78,20 @@ class OrderEventHandler:
         await session.commit()
 
     async def _advance(self, session: AsyncSession, row: Order, status: OrderStatus, report: OrderReport) -> bool:
-        """Move the row on unless it has ended; return whether this session was the one that did."""
-        filled = row.quantity if report.filled is None else report.filled
-        statement = (
-            update(Order)
-            .where(Order.id == row.id, Order.status.in_(WORKING))
-            .values(status=status, filled_quantity=filled)
-            .execution_options(synchronize_session=False)
-        )
-        result = cast("CursorResult[Any]", await session.execute(statement))
-        if result.rowcount == 0:
-            return False
-        set_committed_value(row, "status", status)
-        set_committed_value(row, "filled_quantity", filled)
-        await book_executions(session, row, report.executions)
-        return True
+        """Book what `report` adds and move the row on; return False if there is nothing new in it."""
+        while row.is_working:
+            if status is not OrderStatus.FILLED and (report.filled or 0) <= row.filled_quantity:
+                return False
+            # Equal events may come together: whoever finds the row as it was read goes on, the others look again.
+            claim = (
+                update(Order)
+                .where(Order.id == row.id, Order.status == row.status, Order.filled_quantity == row.filled_quantity)
+                .values(status=status)
+                .execution_options(synchronize_session=False)
+            )
+            if cast("CursorResult[Any]", await session.execute(claim)).rowcount == 1:
+                set_committed_value(row, "status", status)
+                book_fill(session, row, report)
+                return True
+            await session.refresh(row)
+        return False

@@ -3,7 +3,7 @@
 Rows are never deleted. A deleted bot is only marked, because fills of its last order may still be on their way.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Enum, ForeignKey, Numeric, String, UniqueConstraint
@@ -58,6 +58,10 @@ WORKING = (OrderStatus.PENDING, OrderStatus.PARTIALLY_FILLED)
 OWN_REASONS = (CancellationReason.UPDATE, CancellationReason.STOP, CancellationReason.DELETE)
 
 
+# Wide enough for every amount a column holds: the default context would round to 28 digits.
+_EXACT = Context(prec=100)
+
+
 class Money(TypeDecorator[Decimal]):
     """A Decimal that comes back exactly as it went in: NUMERIC on PostgreSQL, text where NUMERIC means float."""
 
@@ -71,10 +75,10 @@ class Money(TypeDecorator[Decimal]):
         return dialect.type_descriptor(String(64))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
-        """Pass the Decimal on, or spell it out without an exponent."""
+        """Pass the Decimal on, or spell it out: equal values as equal texts, so that SQL may test for equality."""
         if value is None or dialect.name == "postgresql":
             return value
-        return format(value, "f")
+        return format(value.normalize(_EXACT), "f")
 
     def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
         """Return what was stored as a Decimal."""
@@ -137,6 +141,7 @@ class Order(Base):
     price: Mapped[Decimal] = mapped_column(Money)
     quantity: Mapped[Decimal] = mapped_column(Money)
     filled_quantity: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+    filled_cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
     status: Mapped[OrderStatus] = mapped_column(Enum(OrderStatus, native_enum=False, length=32))
     cancellation_reason: Mapped[CancellationReason | None] = mapped_column(
         Enum(CancellationReason, native_enum=False, length=32)
@@ -149,18 +154,22 @@ class Order(Base):
 
 
 class Trade(Base):
-    """One execution, booked once however often the exchange reports it."""
+    """A stretch of an order's quantity that was filled, from `filled_before` on.
+
+    Exchanges report the filled quantity of an order cumulatively and more than once. What a trade covers is told by
+    where it begins, so that no stretch can be booked twice, whoever reports it and in whatever portions.
+    """
 
     __tablename__ = "trades"
-    __table_args__ = (UniqueConstraint("order_id", "execution_id"),)
+    __table_args__ = (UniqueConstraint("order_id", "filled_before"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
     bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id"))
-    execution_id: Mapped[str] = mapped_column(String(64))
     side: Mapped[Side] = mapped_column(Enum(Side, native_enum=False, length=32))
-    price: Mapped[Decimal] = mapped_column(Money)
+    filled_before: Mapped[Decimal] = mapped_column(Money)
     quantity: Mapped[Decimal] = mapped_column(Money)
+    cost: Mapped[Decimal] = mapped_column(Money)
 
 
 class ActivityLog(Base):

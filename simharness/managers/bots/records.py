@@ -4,7 +4,6 @@ None of them commits: where a transaction ends is what the cancel policies diffe
 """
 
 import time
-from collections.abc import Iterable
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -18,10 +17,9 @@ from simharness.managers.bots.models import (
     BotStatus,
     Order,
     OrderStatus,
-    Side,
     Trade,
 )
-from simharness.managers.bots.reports import Execution, OrderReport
+from simharness.managers.bots.reports import OrderReport
 
 
 async def find_bot(session: AsyncSession, bot_id: int) -> Bot:
@@ -86,33 +84,37 @@ def next_order(bot: Bot, previous: Order | None) -> Order:
         price=bot.price_of(side),
         quantity=quantity,
         filled_quantity=Decimal(0),
+        filled_cost=Decimal(0),
         status=OrderStatus.PENDING,
     )
 
 
-async def book_executions(session: AsyncSession, order: Order, executions: Iterable[Execution]) -> None:
-    """Add a trade for each execution that is not booked yet."""
-    executions = tuple(executions)
-    if not executions:
+def book_fill(session: AsyncSession, order: Order, report: OrderReport) -> None:
+    """Raise the filled quantity of `order` to what `report` says and book the difference; it never falls."""
+    filled = report.filled
+    if filled is None and report.final_status is OrderStatus.FILLED:
+        filled = order.quantity
+    if filled is None or filled <= order.filled_quantity:
         return
-    booked = set(await session.scalars(select(Trade.execution_id).where(Trade.order_id == order.id)))
-    for execution in executions:
-        if execution.id not in booked:
-            booked.add(execution.id)
-            session.add(_trade(order, execution))
+    quantity = filled - order.filled_quantity
+    if report.cost is not None and report.cost > order.filled_cost:
+        cost = report.cost - order.filled_cost
+    else:
+        cost = quantity * order.price  # a limit order's worst case, where the exchange does not say
+    session.add(
+        Trade(
+            order_id=order.id,
+            bot_id=order.bot_id,
+            side=order.side,
+            filled_before=order.filled_quantity,
+            quantity=quantity,
+            cost=cost,
+        )
+    )
+    order.filled_quantity += quantity
+    order.filled_cost += cost
 
 
 def log_activity(session: AsyncSession, bot_id: int, message: str, level: str = "INFO") -> None:
     """Add a line that the bot's owner will read."""
     session.add(ActivityLog(bot_id=bot_id, level=level, message=message[:500], created_at_ns=time.time_ns()))
-
-
-def _trade(order: Order, execution: Execution) -> Trade:
-    return Trade(
-        order_id=order.id,
-        bot_id=order.bot_id,
-        execution_id=execution.id,
-        side=Side(order.side),
-        price=execution.price,
-        quantity=execution.quantity,
-    )

@@ -17,23 +17,22 @@ _FINAL_STATUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """One fill: `quantity` at `price`, named by the exchange."""
-
-    id: str
-    price: Decimal
-    quantity: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class OrderReport:
-    """An order as the exchange reported it; None means that the report does not say."""
+    """An order as the exchange reported it; None means that the report does not say.
+
+    Attributes:
+        exchange_order_id: the exchange's name of the order.
+        client_order_id: our name of it.
+        final_status: how it ended; None while it is open, or if the report is silent about it.
+        filled: cumulative filled quantity, in units of the base currency.
+        cost: what that cost or brought in, cumulative, in units of the quote currency.
+    """
 
     exchange_order_id: str | None
     client_order_id: str | None
     final_status: OrderStatus | None
     filled: Decimal | None
-    executions: tuple[Execution, ...]
+    cost: Decimal | None
 
     @classmethod
     def from_ccxt(cls, order: Mapping[str, Any]) -> "OrderReport":
@@ -43,11 +42,7 @@ class OrderReport:
             client_order_id=_text(order.get("clientOrderId")),
             final_status=_FINAL_STATUSES.get(str(order.get("status"))),
             filled=_number(order.get("filled")),
-            executions=tuple(
-                Execution(str(trade["id"]), Decimal(str(trade["price"])), Decimal(str(trade["amount"])))
-                for trade in order.get("trades") or ()
-                if trade.get("id") is not None
-            ),
+            cost=_number(order.get("cost")),
         )
 
     @property

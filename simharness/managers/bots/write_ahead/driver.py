@@ -72,7 +72,7 @@ class BotDriver:
         if report is None:
             lose(session, bot, order)
         else:
-            await apply_report(session, bot, order, report)
+            apply_report(session, bot, order, report)
         if order.is_working and order.exchange_order_id is None:
             raise ExchangeUnavailable(f"the exchange does not name order {order.client_order_id}")
 
@@ -95,7 +95,7 @@ class BotDriver:
                 # Refused, already gone, or unknown: only the order itself can tell.
                 report = None
             if report is not None and report.settles:
-                await apply_report(session, bot, order, report)
+                apply_report(session, bot, order, report)
             else:
                 await self.verify(session, bot, order)
             if not order.is_working:
@@ -124,7 +124,7 @@ class BotDriver:
             if not outcome_is_unknown(error):
                 fail(session, bot, order, f"Order refused by the exchange: {error}")
             return order
-        await apply_report(session, bot, order, OrderReport.from_ccxt(answer))
+        apply_report(session, bot, order, OrderReport.from_ccxt(answer))
         return order
 
     async def _look_up(self, session: AsyncSession, bot: Bot, order: Order) -> OrderReport | None:

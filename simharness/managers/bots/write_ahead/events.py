@@ -45,7 +45,7 @@ class WriteAheadOrderEvents:
                 logger.warning("order %s names bot %s, which did not place it", report.exchange_order_id, bot_id)
                 return
             bot = await session.get_one(Bot, row.bot_id)
-            await apply_report(session, bot, row, report)
+            apply_report(session, bot, row, report)
             last = await latest_order(session, row.bot_id)
             if row is not last and row.is_working:
                 # It was given up for lost and replaced, and reached the exchange after all.

@@ -1,10 +1,8 @@
 """Merges what the exchange reports into the rows: in any order, any number of times, with the same result.
 
-Quantities only grow, ended orders stay ended, an execution is booked once. Nothing here awaits the exchange, and the
-caller commits.
+Quantities only grow, ended orders stay ended, every stretch of a fill is booked once. Nothing here awaits,
+and the caller commits.
 """
-
-from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,22 +14,18 @@ from simharness.managers.bots.models import (
     Order,
     OrderStatus,
 )
-from simharness.managers.bots.records import book_executions, log_activity
+from simharness.managers.bots.records import book_fill, log_activity
 from simharness.managers.bots.reports import OrderReport
 
 
-async def apply_report(session: AsyncSession, bot: Bot, order: Order, report: OrderReport) -> None:
+def apply_report(session: AsyncSession, bot: Bot, order: Order, report: OrderReport) -> None:
     """Bring `order`, and `bot` where the order's end concerns it, up to date with `report`.
 
     The caller holds the bot's lock.
     """
     if order.exchange_order_id is None:
         order.exchange_order_id = report.exchange_order_id
-    await book_executions(session, order, report.executions)
-    filled = report.filled
-    if filled is None and report.final_status is OrderStatus.FILLED:
-        filled = order.quantity
-    order.filled_quantity = max(order.filled_quantity, filled or Decimal(0))
+    book_fill(session, order, report)
     if order.status is OrderStatus.FAILED and report.final_status is not OrderStatus.FAILED:
         _revive(session, bot, order)
     if not order.is_working:
