@@ -19,8 +19,8 @@ from ccxt.async_support.base.exchange import Exchange
 from simharness.clients import parse
 from simharness.clients.inbox import Inbox
 from simharness.clients.refusals import error_of
-from simharness.clients.source import caller
 from simharness.clients.template import attributes_of
+from simharness.core import lane
 from simharness.core.agenda import Agenda, WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind
@@ -281,7 +281,9 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
 
     async def _request(self, request: Request) -> object:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._links.send(replace(request, source=caller()), partial(_settle, future))
+        if recorder.narrating:
+            request = replace(request, lane=lane.current_lane.get(), source=lane.caller())
+        self._links.send(request, partial(_settle, future))
         answer = await future
         if answer.refusal is not None:
             raise error_of(self.id, answer)

@@ -36,6 +36,7 @@ class VenueClock(Environment):
         self._urgent: deque[Event] = deque()
         self._normal: deque[Event] = deque()
         self._draining = False
+        self._labels: dict[Process, str] = {}
 
     @property
     def now_ns(self) -> int:
@@ -56,9 +57,10 @@ class VenueClock(Environment):
         """Hand delayed events to ``agenda`` from now on."""
         self._agenda = agenda
 
-    def start(self, generator: Generator[Event, Any, Any]) -> Process:
-        """Start a simpy process and run it until it waits for something."""
+    def start(self, generator: Generator[Event, Any, Any], label: str) -> Process:
+        """Start a simpy process and run it until it waits for something; its timers carry ``label``."""
         process = Process(self, generator)
+        self._labels[process] = label
         self.settle()
         return process
 
@@ -76,7 +78,8 @@ class VenueClock(Environment):
             return
         if self._agenda is None:
             raise RuntimeError("the clock is not bound to an agenda yet")
-        label = f"timer of {self._active_proc.name}" if self._active_proc is not None else "timer of the venue"
+        active = self._active_proc
+        label = "timer of the venue" if active is None else self._labels.get(active, f"timer of {active.name}")
         self._agenda.after(delay, label, partial(self._fire, event))
 
     def settle(self) -> None:

@@ -24,6 +24,7 @@ from simharness.venue.order import (
     OrderStatus,
     OrderType,
     PositionSide,
+    Side,
     TimeInForce,
     Trade,
     advance,
@@ -161,6 +162,27 @@ class MatchingEngine:
                 self._note(f"venue triggers {order.id} at {price}", triggered)
                 self._execute_market(triggered)
 
+        if self._rules.mark_updates and market.derivative:
+            for side in self.sides:
+                if self._store.position(symbol, side).quantity:
+                    self.announce_position(symbol, side)
+
+    def announce_position(self, symbol: str, side: PositionSide) -> None:
+        """Say on the stream where a position stands, as some venues do when nothing changed."""
+        self._store.put_position(self._store.position(symbol, side).announced())
+        self._report_position(symbol, side)
+
+    def liquidate(self, symbol: str, side: PositionSide) -> Order | None:
+        """Close a position on the venue's own account; None if there is nothing to close, or no price."""
+        held = self._store.position(symbol, side)
+        if not held.quantity or self._store.price(symbol) is None:
+            return None
+        closing = Side.SELL if held.quantity > 0 else Side.BUY
+        recorder.note(lambda: Operation("venue", f"venue liquidates {symbol}", subject=symbol))
+        return self.submit(
+            OrderRequest(symbol, closing, OrderType.MARKET, abs(held.quantity), reduce_only=True, position_side=side)
+        )
+
     def fund(self, symbol: str, rate: Decimal, occasion: str) -> None:
         """Book one funding payment: longs pay ``rate`` times notional to shorts.
 
@@ -177,7 +199,7 @@ class MatchingEngine:
             payment = -quantity * price * rate
             if payment:
                 self._book(EntryKind.FUNDING, market.settle, payment, f"funding {symbol} {side} {occasion}")
-                recorder.note(lambda p=payment: Operation("venue", f"funding {symbol}: {p}", subject=symbol))  # type: ignore[misc]  # mypy cannot type a bound default
+        recorder.note(lambda: Operation("venue", f"funding of {symbol} at {rate}", subject=symbol))
 
     @property
     def sides(self) -> tuple[PositionSide, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -49,10 +49,15 @@ class Ledger:
     nothing; compare ledgers with :meth:`sorted`.
     """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "_watch")
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._watch: Callable[[Entry], None] | None = None
+
+    def watch(self, observer: Callable[[Entry], None]) -> None:
+        """Show every new entry to ``observer``."""
+        self._watch = observer
 
     def book(self, kind: EntryKind, asset: str, amount: Decimal, cause: str) -> Entry:
         """Append one entry.
@@ -65,6 +70,8 @@ class Ledger:
             raise ValueError(f"booked twice: {entry.id}")
         recorder.add(_LEDGER)
         self._entries[entry.id] = entry
+        if self._watch is not None:
+            self._watch(entry)
         return entry
 
     def sorted(self) -> tuple[Entry, ...]:

@@ -46,6 +46,7 @@ class Request:
         call: what the venue does; it raises ``Rejected`` to refuse.
         stale: the same read on a replica that lags by one change; None for commands.
         traits: properties that a fault may ask for, such as ``stop``.
+        lane: the timeline's lane of the caller.
         source: ``path:line`` of the caller in the program under test.
     """
 
@@ -54,6 +55,7 @@ class Request:
     call: Callable[[], object]
     stale: Callable[[], object] | None = None
     traits: frozenset[str] = frozenset()
+    lane: str = "client"
     source: str | None = None
 
 
@@ -230,7 +232,9 @@ class Session:
         """
         process = recorder.fresh("rest")
         self._monitor.request_issued(process)
-        recorder.note(lambda: Operation("client", request.text, target="venue", source=request.source, effect="send"))
+        recorder.note(
+            lambda: Operation(request.lane, request.text, target="venue", source=request.source, effect="send")
+        )
         self._agenda.offer(
             WorldEvent(process, Kind.EXECUTE, request.text, partial(self._execute, process, request, on_answer))
         )
@@ -306,10 +310,14 @@ def _tell_closed(connection: Connection) -> None:
     connection.on_closed()
 
 
+def _sent(request: Request) -> Operation:
+    return Operation(request.lane, request.text, target="venue", source=request.source, effect="send")
+
+
 def _answered(request: Request, answer: Answer) -> Operation:
     outcome = "ok" if answer.refusal is None else answer.message
     text = f"answer to {request.text}: {outcome}"
-    return Operation("venue", text, target="client", source=request.source, effect="receive")
+    return Operation("venue", text, target=request.lane, source=request.source, effect="receive")
 
 
 def _received(event: VenueEvent) -> Operation:

@@ -6,12 +6,15 @@ asks the engine; it influences nothing, so it records no accesses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from simharness.core import name
 from simharness.errors import IllegalVenue
+from simharness.venue.book_rules import BookRules
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
+from simharness.venue.market import Market
 from simharness.venue.order_rules import OrderRules
 
 
@@ -49,15 +52,27 @@ class LegalityMonitor:
     """Raises ``IllegalVenue`` with the rule's id as soon as the venue breaks it.
 
     Args:
+        markets: what is traded, by symbol.
         latency_ns_min: no answer and no frame arrives earlier than this after its cause.
     """
 
-    def __init__(self, latency_ns_min: int = 0) -> None:
-        self.orders = OrderRules()
+    def __init__(self, markets: Mapping[str, Market], latency_ns_min: int = 0) -> None:
+        self.orders = OrderRules(markets)
+        self.books = BookRules(markets)
         self._latency_ns_min = latency_ns_min
         self._requests: dict[int, _RequestState] = {}
         self._answered_ns: dict[int, int] = {}
         self._streams: dict[int, _Stream] = {}
+
+    def observe(self, report: ExecutionReport) -> None:
+        """Check what happened to an order, as the engine emits it, whether or not anybody listens.
+
+        Raises:
+            IllegalVenue: see ``OrderRules.observe`` and ``BookRules.traded``.
+        """
+        self.orders.observe(report)
+        if report.trade is not None:
+            self.books.traded(report.order, report.trade)
 
     # Requests: rules I6 and I10
 

@@ -45,6 +45,10 @@ class Position:
         """Return how much an order of ``side`` can close."""
         return abs(self.quantity) if self.quantity * side.sign < 0 else _ZERO
 
+    def announced(self) -> Position:
+        """Return the same position as a new version, for an update that nothing but the venue causes."""
+        return replace(self, version=self.version + 1)
+
     def traded(self, side: Side, quantity: Decimal, price: Decimal) -> Position:
         """Return the position after an execution; closing more than is open turns it round."""
         closed = min(quantity, self.reducible(side))

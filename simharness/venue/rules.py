@@ -22,6 +22,7 @@ class Rules:
         hedge: whether a symbol has a long and a short position instead of one.
         market_fills: ways in which a market order may execute, as fractions: ``1`` at once, ``1/2+1/2`` in two
             executions, ``later`` not on arrival but at any later moment. More than one way is a choice.
+        mark_updates: whether a move of the price is told to the position stream while a position is open.
         timestamps: stamp orders with the time. Without it everything carries the epoch, and the venue's steps do not
             depend on timers.
         epoch_ns: venue time at the start of the execution, since 1970.
@@ -30,6 +31,7 @@ class Rules:
     finite: bool = False
     hedge: bool = False
     market_fills: tuple[str, ...] = ("1",)
+    mark_updates: bool = False
     timestamps: bool = True
     epoch_ns: int = 1_767_225_600_000_000_000
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from typing import cast
 
 from simharness.core.agenda import Agenda, WorldEvent
 from simharness.core.choice import ChoicePoint
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind
 from simharness.errors import ScenarioError
+from simharness.faults.fault import Effect
 from simharness.faults.plan import FaultPlan
+from simharness.venue.clock import VenueClock
+from simharness.venue.drivers import price_path, repeated
 from simharness.venue.engine import MatchingEngine, share_of
 from simharness.venue.event import ExecutionReport, Topic, VenueEvent
 from simharness.venue.gateway import Gateway
@@ -55,9 +59,11 @@ class Venue:
         self._agenda = agenda
         self._faults = faults or FaultPlan()
         self.rules = rules or Rules(finite=balances is not None)
-        self.monitor = LegalityMonitor(latency_ns_min)
+        markets = tuple(markets)
+        self.monitor = LegalityMonitor({market.symbol: market for market in markets}, latency_ns_min)
         self.streams = Streams(agenda, self.monitor, self._faults)
-        self._store = Store(markets, journaled="lagging_read" in self._faults.names)
+        self._store = Store(markets, journaled=self._faults.allows(Effect.STALE_READ))
+        self._store.ledger.watch(self.monitor.books.entered)
         self.engine = MatchingEngine(
             agenda,
             self._store,
@@ -161,6 +167,40 @@ class Venue:
             self.offer(f"price of {symbol}: {price}", partial(self.engine.move_price, symbol, price), process=process)
         return process
 
+    def offer_order(self, request: OrderRequest, *, process: int | None = None) -> int:
+        """Let somebody place an order by hand, past every client; nothing happens if the venue refuses it."""
+        text = f"{request.side} {request.quantity} {request.symbol} by hand"
+        return self.offer(text, partial(place_order, self, request), process=process)
+
+    def offer_liquidation(
+        self, symbol: str, side: PositionSide = PositionSide.BOTH, *, process: int | None = None
+    ) -> int:
+        """Let the venue liquidate a position; nothing happens if it is flat by then."""
+        return self.offer(f"liquidation of {symbol}", partial(self.engine.liquidate, symbol, side), process=process)
+
+    def offer_position_update(
+        self, symbol: str, side: PositionSide = PositionSide.BOTH, *, process: int | None = None
+    ) -> int:
+        """Let the position stream say where a position stands, though nothing changed."""
+        action = partial(self.engine.announce_position, symbol, side)
+        return self.offer(f"position update of {symbol}", action, process=process)
+
+    def start_price_path(self, symbol: str, path: Sequence[tuple[int, Decimal]]) -> None:
+        """Move the price along ``path`` in virtual time: nanoseconds to wait, then the price, again and again.
+
+        Raises:
+            Rejected: there is no such market, or a price is off its tick.
+        """
+        for _, price in path:
+            self._store.market(symbol).check_price(price)
+        clock = self._simpy()
+        clock.start(price_path(clock, partial(self.engine.move_price, symbol), path), f"price path of {symbol}")
+
+    def start_funding(self, symbol: str, rate: Decimal, interval_ns: int, times: int) -> None:
+        """Book funding ``times`` times, each ``interval_ns`` after the other; longs pay a positive ``rate``."""
+        clock = self._simpy()
+        clock.start(repeated(clock, partial(self._fund, symbol, rate), interval_ns, times), f"funding of {symbol}")
+
     # What invariants read. Inside a step every read is recorded.
 
     @property
@@ -223,11 +263,32 @@ class Venue:
             self.ledger.sorted(),
         )
 
+    def check_quiet(self) -> None:
+        """Check the venue's own output when nothing is under way any more; call it outside of steps.
+
+        Raises:
+            IllegalVenue: with the rule that is broken; a bug of the simulation, not of the program.
+        """
+        self.monitor.quiet()
+        balances = {asset: self._store.balance(asset) for asset in self._store.assets}
+        self.monitor.books.check(balances, self.positions())
+        read = self.gateway.fetch_open_orders(None).call()
+        self.monitor.orders.check_converged(self.orders(), cast("tuple[Order, ...]", read))
+
     # Actions
+
+    def _simpy(self) -> VenueClock:
+        clock = self._agenda.clock
+        if not isinstance(clock, VenueClock):
+            raise TypeError("processes of the venue need an agenda whose clock is the VenueClock")
+        return clock
+
+    def _fund(self, symbol: str, rate: Decimal, number: int) -> None:
+        self.engine.fund(symbol, rate, str(number))
 
     def _emit(self, topic: Topic, event: VenueEvent) -> None:
         if isinstance(event, ExecutionReport):
-            self.monitor.orders.observe(event)
+            self.monitor.observe(event)
         self.streams.emit(topic, event)
 
     def _fill(self, query: OrderQuery, quantities: tuple[str, ...], price: Decimal | None) -> None:
