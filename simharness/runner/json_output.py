@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from simharness.core.verdict import Counterexample
+from simharness.report.certificate import certificate_dict
 from simharness.runner.result import CaseResult, RunResult
 
 SCHEMA = "simharness/result@1"
@@ -31,7 +31,7 @@ def write(result: RunResult, path: Path) -> None:
     Raises:
         OSError: the place cannot be written to.
     """
-    write_text(path, json.dumps(document(result), indent=2, default=str, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(document(result), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -85,7 +85,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "blocked": result.blocked,
         "duplicates": result.duplicates,
         "elapsed_s": round(result.elapsed_s, 3),
-        "certificate": None if certificate is None else asdict(certificate),
+        "certificate": None if certificate is None else certificate_dict(certificate),
         "violations": [_violation(each, result) for each in result.counterexamples],
         "warnings": [{"invariant": each.invariant, "message": each.message} for each in result.warnings],
         "error": result.error,

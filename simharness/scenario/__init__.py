@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simharness.scenario.case import Case, Scenario, select
+    from simharness.scenario.case import Case, Scenario, find_case, select
     from simharness.scenario.json_schema import schema
     from simharness.scenario.model import Spec
     from simharness.scenario.problem import ScenarioErrors, messages_of
@@ -21,6 +21,7 @@ _HOMES = {
     "ScenarioErrors": "problem",
     "Spec": "model",
     "discover": "source",
+    "find_case": "case",
     "load": "source",
     "messages_of": "problem",
     "parse": "source",
@@ -34,6 +35,7 @@ __all__ = [
     "ScenarioErrors",
     "Spec",
     "discover",
+    "find_case",
     "load",
     "messages_of",
     "parse",

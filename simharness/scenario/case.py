@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from simharness.core.catalog import INVARIANTS
-from simharness.core.token import subject_of
-from simharness.errors import ScenarioError
+from simharness.core.token import decode, subject_of
+from simharness.errors import ScenarioError, TokenError
 from simharness.scenario.factory import import_factory
 from simharness.scenario.model import Database, Expectation, Explore, Spec
 from simharness.scenario.suggest import unknown
@@ -158,3 +158,23 @@ def select(scenarios: Iterable[Scenario], filters: Filters) -> list[Case]:
         asked = " ".join(f"{key}={value}" for key, values in filters.items() for value in values)
         raise ScenarioError(f"no case matches {asked}")
     return cases
+
+
+def find_case(scenarios: Iterable[Scenario], token: str) -> Case:
+    """Return the case that a replay token belongs to.
+
+    Raises:
+        TokenError: the text is no token, or belongs to none of the cases.
+    """
+    subject = decode(token).subject
+    chosen = list(scenarios)
+    for scenario in chosen:
+        for case in scenario.cases():
+            if case.subject == subject:
+                return case
+    looked = ", ".join(scenario.path for scenario in chosen[:3])
+    more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
+    raise TokenError(
+        f"the token {token[:24]} belongs to none of the scenarios in {looked}{more}; "
+        "name its scenario with --scenario PATH, or check whether its name or matrix has changed"
+    )

@@ -81,5 +81,5 @@ def _hint(path: Path) -> str:
         beside = [each.name for each in path.parent.iterdir()]
     except OSError:
         return ""
-    match = closest(path.name, beside)
+    match = closest(path.name, beside, cutoff=0.75)
     return f"; did you mean {str(path.parent / match)!r}?" if match else ""

@@ -1,0 +1,188 @@
+"""What can be typed: commands, arguments, options. Each command is a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from simharness.cli.console import Wishes
+
+# A flag that already is a bool needs no conversion, and so `list` does not load pydantic (70 ms) for a missing --help.
+_FLAGS = {"help": False, "version": False}
+
+app = typer.Typer(
+    name="simharness",
+    help="Runs a real trading bot under every order in which replies, events, commits, timers and faults can arrive.",
+    add_completion=False,
+    # Plain help: rich would cost every call 40 ms, and our own words come out of it no clearer.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"default_map": _FLAGS},
+)
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Scenario files, or folders that hold some.")]
+Ascii = Annotated[bool, typer.Option("--ascii", help="Use no character beyond ASCII.")]
+Width = Annotated[int | None, typer.Option("--width", min=40, metavar="N", help="Columns to draw in.")]
+Color = Annotated[bool | None, typer.Option("--color/--no-color", help="Colours, whatever the terminal says.")]
+Full = Annotated[bool, typer.Option("--full", help="Fold nothing in timelines.")]
+CaseFilter = Annotated[
+    list[str] | None,
+    typer.Option("--case", metavar="KEY=VALUE", help="Only cases with this value; may be given several times."),
+]
+
+
+def parse_and_call(arguments: list[str]) -> int:
+    """Return the exit code of the command that ``arguments`` name.
+
+    Raises:
+        SimharnessError: as the command does.
+    """
+    try:
+        result = app(arguments, prog_name="simharness", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # typer brings its own click, older ones use the installed one: ask for what a usage error can do.
+        if not hasattr(error, "format_message"):
+            raise
+        return _usage(error)
+    return int(result or 0)
+
+
+def _usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message())
+        return 2
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "simharness"
+    typer.echo(f"{_wording(error)} (see `{command} --help`)", err=True)
+    return 2
+
+
+def _wording(error: Any) -> str:
+    """Return a usage error in one line, with the suggestion in the words of all our suggestions."""
+    possible = sorted(getattr(error, "possibilities", None) or [])
+    message = error.message if possible else error.format_message()
+    text = " ".join(str(message).split()).rstrip(".").replace(". Did you mean", "; did you mean")
+    return f"{text}; did you mean {possible[0]!r}?" if possible else text
+
+
+def _call(command: str, /, **arguments: Any) -> int:
+    code: int = import_module(f"simharness.cli.{command}").main(**arguments)
+    return code
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 — 15 ms that only --version needs
+
+        typer.echo(f"simharness {version('simharness')}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True, invoke_without_command=False)
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run a real trading bot under every order in which replies, events, commits, timers and faults can arrive."""
+
+
+@app.command()
+def run(
+    *,
+    paths: Paths,
+    case: CaseFilter = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write timelines and certificates.")
+    ] = None,
+    time: Annotated[str | None, typer.Option("--time", metavar="60s", help="Wall time for each case.")] = None,
+    executions: Annotated[
+        int | None, typer.Option("--executions", min=1, metavar="N", help="Executions for each case.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Worker processes.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="For sampling and audits.")] = 0,
+    audit: Annotated[
+        int, typer.Option("--audit", min=0, metavar="N", help="Swap N pairs of independent steps as a check.")
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; timelines only of what failed.")] = False,
+    full: Full = False,
+    ascii_only: Ascii = False,
+    width: Width = None,
+    color: Color = None,
+) -> int:
+    """Explore every interleaving of the scenarios and hold what comes out against what they expect."""
+    return _call(
+        "run",
+        paths=paths,
+        case=case or [],
+        json=json,
+        junit=junit,
+        report=report,
+        time=time,
+        executions=executions,
+        jobs=jobs,
+        resume=resume,
+        seed=seed,
+        audit=audit,
+        quiet=quiet,
+        wishes=Wishes(full, ascii_only, width, color),
+    )
+
+
+@app.command()
+def replay(
+    *,
+    what: Annotated[str, typer.Argument(metavar="TOKEN|FILE", help="A replay token, or a JSON file that holds some.")],
+    scenario: Annotated[
+        list[Path] | None, typer.Option("--scenario", metavar="PATH", help="Where to look; `scenarios/` if not given.")
+    ] = None,
+    full: Full = False,
+    ascii_only: Ascii = False,
+    width: Width = None,
+    color: Color = None,
+) -> int:
+    """Execute one counterexample again and draw it. 0: it happened again, 1: it no longer happens, 3: it diverged."""
+    return _call("replay", what=what, paths=scenario or [], wishes=Wishes(full, ascii_only, width, color))
+
+
+@app.command()
+def check(paths: Paths) -> int:
+    """Validate scenarios, factories included, without running them."""
+    return _call("check", paths=paths)
+
+
+# No declared argument, for the same reason.
+@app.command(
+    name="list", options_metavar="[PATH]...", context_settings={"allow_extra_args": True, "default_map": _FLAGS}
+)
+def list_(context: typer.Context) -> int:
+    """Show scenarios (those below PATH, or `scenarios/`), invariants, faults, strategies and semantics."""
+    return _call("list", paths=[Path(word) for word in context.args])
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON Schema of a scenario, for editors."""
+    return _call("schema")
+
+
+@app.command()
+def doctor(paths: Paths, case: CaseFilter = None) -> int:
+    """Hunt for nondeterminism: what would make two runs of one schedule differ."""
+    return _call("doctor", paths=paths, case=case or [])
+
+
+@app.command()
+def verify(
+    certificate: Annotated[Path, typer.Argument(metavar="CERTIFICATE", help="A certificate that a run has written.")],
+) -> int:
+    """Execute a sample of what a certificate claims again and check its counts."""
+    return _call("verify", path=certificate)
