@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from ccxt.base.errors import BaseError, InvalidOrder, OrderNotFound
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from simharness.managers.bots import BotManager, RetryPlan, create_app, create_schema, create_session_factory
@@ -25,6 +25,7 @@ class FakeExchange:
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.handler_reads = 0
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self._updates: asyncio.Queue[dict[str, Any] | BaseError] = asyncio.Queue()
         self._faults: dict[str, list[tuple[BaseException, bool]]] = {}
@@ -56,6 +57,12 @@ class FakeExchange:
         """Lose what was not read yet, as a broken connection does."""
         while not self._updates.empty():
             self._updates.get_nowait()
+
+    def count_reads(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        """Notice (as a listener of SQLAlchemy) that an order event's task has read an order."""
+        task = asyncio.current_task()
+        if task is not None and task.get_name().startswith("order event") and statement.startswith("SELECT orders"):
+            self.handler_reads += 1
 
     @property
     def unread(self) -> int:
@@ -170,12 +177,10 @@ class Bench:
             return list(await session.scalars(select(model).order_by(model.id)))  # type: ignore[attr-defined]  # every table has one
 
     async def settle(self) -> None:
-        """Wait until the events that were sent are handled."""
-        for _ in range(100):
-            await asyncio.sleep(0.002)
-            if self.manager.stream.in_flight == 0 and self.exchange.unread == 0:
-                return
-        raise AssertionError("order events are still being handled")
+        """Wait until the events that were sent are handled and nothing waits for a repair."""
+        await until(
+            lambda: self.manager.stream.in_flight == 0 and self.exchange.unread == 0 and not self.manager.repairs
+        )
 
 
 @asynccontextmanager
@@ -185,6 +190,7 @@ async def running(
     """Run the application on a SQLite file until the block ends."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
     await create_schema(engine)
+    event.listen(engine.sync_engine, "after_cursor_execute", exchange.count_reads)
     factory = create_session_factory(engine)
     app = create_app(factory, exchange, cancel_policy=cancel_policy, retry=IMPATIENT, watch=watch)
     transport = httpx.ASGITransport(app=app)
@@ -196,6 +202,14 @@ async def running(
             yield Bench(client, exchange, app.state.manager, factory)
     finally:
         await engine.dispose()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that must come true; `run` limits the patience."""
+    while True:
+        await asyncio.sleep(0.002)
+        if condition():
+            return
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:

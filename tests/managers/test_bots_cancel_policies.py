@@ -14,11 +14,15 @@ every_command = pytest.mark.parametrize("command", COMMANDS, ids=["update", "sto
 
 
 class EventsFirst(FakeExchange):
-    """Answers a cancel only after the order's handler had all the time it needs."""
+    """Answers a cancel only after the order's handler has read the row, or has had ample time to if it waits its turn."""
 
     async def cancel_order(self, *order: Any) -> dict[str, Any]:
+        before = self.handler_reads
         answer = await super().cancel_order(*order)
-        await asyncio.sleep(0.05)
+        for _ in range(200):
+            await asyncio.sleep(0.002)
+            if self.handler_reads > before:
+                break
         return answer
 
 

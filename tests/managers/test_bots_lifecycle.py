@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ccxt.base.errors import InsufficientFunds, NetworkError
-from fake_bot_exchange import BOT, FakeExchange, run, running
+from fake_bot_exchange import BOT, FakeExchange, run, running, until
 
 from simharness.managers.bots import CANCEL_POLICIES, create_app
 from simharness.managers.bots.models import ActivityLog, Bot, BotStatus, Order, OrderStatus, Trade
@@ -181,9 +181,8 @@ def test_the_stream_reconnects_and_makes_up_for_the_gap(tmp_path: Path) -> None:
             bench.exchange.fill("o1")
             bench.exchange.forget_updates()
             bench.exchange.push(NetworkError("connection reset"))
-            await asyncio.sleep(0.05)
+            await until(lambda: [order["side"] for order in bench.exchange.working] == ["sell"])
             await bench.settle()
-            assert [order["side"] for order in bench.exchange.working] == ["sell"]
             assert [trade.quantity for trade in await bench.rows(Trade)] == [1]
 
     run(scenario)

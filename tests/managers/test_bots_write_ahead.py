@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ccxt.base.errors import ExchangeNotAvailable, NetworkError, OrderNotFound, RequestTimeout
-from fake_bot_exchange import BOT, Bench, FakeExchange, run, running
+from fake_bot_exchange import BOT, Bench, FakeExchange, run, running, until
 
 from simharness.managers.bots.models import ActivityLog, Bot, BotStatus, Order, OrderStatus, Trade
 
@@ -166,7 +166,6 @@ def test_an_unreachable_exchange_answers_503_and_the_wish_is_fulfilled_later(tmp
         await bench.call("POST", "/1/stop", status=503)
         assert (await bench.call("GET", "/1"))["status"] == "STOPPED"
         assert len(bench.exchange.working) == 1
-        await asyncio.sleep(0.1)
         await bench.settle()
         await assert_in_agreement(bench)
 
@@ -224,7 +223,7 @@ def test_a_fill_that_overtakes_the_answer_is_matched_by_client_order_id(tmp_path
                 answer = await answer_of(*order)
                 exchange.create_order = answer_of  # type: ignore[method-assign]  # only the first order fills at once
                 exchange.fill("o1")
-                await asyncio.sleep(0.02)
+                await until(lambda: exchange.unread == 0)
                 return answer
 
             exchange.create_order = create_and_fill  # type: ignore[method-assign]  # slows one answer down
@@ -282,7 +281,6 @@ def test_a_start_without_an_exchange_still_serves_and_repairs(tmp_path: Path) ->
             exchange.fail("fetch_order", NetworkError("down"))
         async with running(tmp_path / "bots.db", exchange) as bench:
             assert (await bench.call("GET", "/1"))["status"] == "ACTIVE"
-            await asyncio.sleep(0.1)
             await bench.settle()
             await assert_in_agreement(bench)
 
@@ -319,10 +317,15 @@ def test_nothing_stays_behind_in_memory(tmp_path: Path) -> None:
 def test_one_bot_does_not_wait_for_another(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         await bench.call("POST", status=201, **BOT)
-        release = asyncio.Event()
-        bench.exchange.before["cancel_order"] = release.wait
+        entered, release = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> None:
+            entered.set()
+            await release.wait()
+
+        bench.exchange.before["cancel_order"] = wait
         slow = asyncio.create_task(bench.call("POST", "/1/stop"))
-        await asyncio.sleep(0.01)
+        await entered.wait()
         await bench.call("POST", "/2/stop")
         assert not slow.done()
         release.set()
