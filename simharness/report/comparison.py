@@ -37,13 +37,14 @@ class Pair:
         first: [A].
         second: [B].
         swapped: True if the passing execution runs them the other way round; False if no passing one is known.
-        observed_in_passing: what the read of the pair returned in the passing execution.
+        observed_in_passing: what the read of the pair returned in the passing execution; None if that is the same,
+            empty if it found nothing.
     """
 
     first: Place
     second: Place
     swapped: bool
-    observed_in_passing: tuple[tuple[str, str], ...] = ()
+    observed_in_passing: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ def _identity(step: Step) -> tuple[int, int]:
 
 
 def _deed(operation: Operation) -> tuple[str, str, str | None, str | None]:
-    # What was read and what a statement wrote may differ between the two: only who did what, where, counts.
-    return operation.lane, operation.effect, operation.subject, operation.source
+    # What was written and which rows were found may differ between the two: only who did what, where, counts.
+    subject = None if operation.effect == "read" else operation.subject
+    return operation.lane, operation.effect, subject, operation.source
 
 
 def match(failing: Steps, passing: Steps) -> dict[int, int]:
@@ -163,7 +165,8 @@ def match(failing: Steps, passing: Steps) -> dict[int, int]:
 
 
 def _deeds(step: Step) -> object:
-    return tuple(_deed(operation) for operation in step.operations)
+    # Without repetitions: a SELECT has one operation for each row that it found.
+    return tuple(dict.fromkeys(_deed(operation) for operation in step.operations))
 
 
 def _reversed_races(failing: Steps, passing: Steps, matched: dict[int, int]) -> list[tuple[int, int]]:
@@ -182,7 +185,7 @@ def _reversed_races(failing: Steps, passing: Steps, matched: dict[int, int]) -> 
 def _dependent(a: Step, b: Step) -> bool:
     if a.footprint == EMPTY and b.footprint == EMPTY:
         # Searches without footprints: what the operations say is all that is known.
-        return any(_rank(one, two) < _UNRELATED for one in a.operations for two in b.operations)
+        return any(_overlap(one, two) and _rank(one, two) < _UNRELATED for one in a.operations for two in b.operations)
     return conflicting(a.footprint, b.footprint)
 
 
@@ -191,14 +194,24 @@ _UNRELATED = 3
 
 def _rank(a: Operation, b: Operation) -> int:
     """How well a pair of operations explains: a read against the commit that publishes it is best."""
-    if not set(subjects_of(a)) & set(subjects_of(b)):
-        return _UNRELATED
     effects = {a.effect, b.effect}
+    if not _overlap(a, b):
+        # A statement that could not be understood has no subject, and still decides more than its neighbours.
+        nameless = not (a.subject and b.subject)
+        return 2 if nameless and effects == {"read", "commit"} else _UNRELATED
     if effects == {"read", "commit"}:
         return 0
     if effects == {"read", "write"}:
         return 1
     return 2 if effects <= {"write", "commit", "rollback", "lock", "wait"} else _UNRELATED
+
+
+def _overlap(a: Operation, b: Operation) -> bool:
+    return any(
+        one == two or one == two.partition("#")[0] or two == one.partition("#")[0]
+        for one in subjects_of(a)
+        for two in subjects_of(b)
+    )
 
 
 def _roots(races: list[tuple[int, int]], order: HappensBefore) -> set[tuple[int, int]]:
@@ -221,7 +234,7 @@ def _decisive(two: _Matched, races: list[tuple[int, int]], known: _Known) -> Pai
             key = (
                 -((first in witness) + (second in witness)),
                 _rank(two.operation(place), two.operation(other)),
-                not seen,
+                seen is None,
                 -((first in known.past) + (second in known.past)),
                 (first, second) not in known.roots,
                 first,
@@ -250,14 +263,17 @@ class _Matched:
     def operation(self, place: Place) -> Operation:
         return self.failing[place.step].operations[place.operation]
 
-    def other_observation(self, *places: Place) -> tuple[tuple[str, str], ...]:
+    def other_observation(self, *places: Place) -> tuple[tuple[str, str], ...] | None:
         """Return what the read among the places returned in the passing execution, if that differs."""
         for place in places:
             here = self.operation(place)
-            there = self.passing[self.matched[place.step]].operations[place.operation]
-            if here.effect == "read" and here.observed != there.observed:
-                return tuple(there.observed.items())
-        return ()
+            if here.effect != "read":
+                continue
+            reads = [one for one in self.passing[self.matched[place.step]].operations if one.effect == "read"]
+            alike = [one for one in reads if one.subject == here.subject] or reads
+            if alike and alike[0].observed != here.observed:
+                return tuple(alike[0].observed.items())
+        return None
 
 
 def _operation_pairs(steps: Steps, first: int, second: int) -> Iterator[tuple[Place, Place]]:
@@ -267,14 +283,17 @@ def _operation_pairs(steps: Steps, first: int, second: int) -> Iterator[tuple[Pl
 
 
 def _pair_by_witness(steps: Steps, finding: Finding) -> Pair | None:
-    """Return the decisive read and the commit that came too late, as the finding names them."""
-    known = sorted({position for position in finding.witness if 0 <= position < len(steps)})
-    best: tuple[int, Pair] | None = None
-    for first, second in combinations(known, 2):
+    """Return the decisive read and the commit that came too late: both as the finding names them, or the next one."""
+    known = {position for position in finding.witness if 0 <= position < len(steps)}
+    best: tuple[tuple[bool, int], Pair] | None = None
+    for first, second in combinations(range(len(steps)), 2):
+        if first not in known or steps[first].process == steps[second].process:
+            continue
         for one, two in _operation_pairs(steps, first, second):
-            rank = _rank(steps[first].operations[one.operation], steps[second].operations[two.operation])
-            if rank < _UNRELATED and (best is None or rank < best[0]):
-                best = rank, Pair(one, two, False)
+            a, b = steps[first].operations[one.operation], steps[second].operations[two.operation]
+            key = (second not in known, _rank(a, b))
+            if a.effect == "read" and b.effect == "commit" and _overlap(a, b) and (best is None or key < best[0]):
+                best = key, Pair(one, two, False)
     return best[1] if best else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -73,6 +73,9 @@ def draw(evidence: Evidence) -> tuple[Gutter, list[Text]]:
         # Too many lanes for their names: the legend says what the abbreviations mean.
         gutter = narrow_gutter(lanes, evidence.alphabet)
         rows, columns = _fit(evidence, gutter, wide=wide)
+    if not all(_tag_fits(row, columns) for row in rows):
+        # The tag repeats what the mark says: it is there where it costs no line.
+        rows = [replace(row, tag="") for row in rows]
     lines = _headings(gutter, columns, evidence.width)
     for row in rows:
         lines.extend(_lines(row, gutter, columns, evidence.width))
@@ -231,10 +234,7 @@ def _style(mark: str, operation: Operation | None) -> str:
 
 def _lines(row: _Row, gutter: Gutter, columns: _Columns, width: int) -> list[Text]:
     """Return the lines of one row: every cell wrapped in its column, the source whole."""
-    tagged = f"{row.event} {row.tag}" if row.tag else row.event
-    # The tag repeats what the mark says: it is there where it costs no line.
-    fits = cell_len(tagged) + (cell_len(row.source) + 2 if row.source else 0) <= columns.event
-    events = layout.beside(tagged if fits else row.event, row.source, columns.event)
+    events = layout.beside(f"{row.event} {row.tag}", row.source, columns.event)
     committed = layout.wrap(row.committed, columns.committed) if columns.committed else []
     uncommitted = layout.wrap(row.uncommitted, columns.uncommitted) if columns.committed else []
     lines: list[Text] = []
@@ -253,6 +253,11 @@ def _lines(row: _Row, gutter: Gutter, columns: _Columns, width: int) -> list[Tex
             pieces.append((layout.pad(_at(uncommitted, number), columns.uncommitted) + "  ", "yellow"))
         lines.extend(layout.spread([*pieces, (event, row.style)], source, width))
     return lines
+
+
+def _tag_fits(row: _Row, columns: _Columns) -> bool:
+    source = cell_len(row.source) + 2 if row.source else 0
+    return not row.tag or cell_len(f"{row.event} {row.tag}") + source <= columns.event
 
 
 def _at(cells: list[str], number: int) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simharness.core.step import Operation, Step
+from simharness.report.lanes import target_of
 
 _ENDS = frozenset({"commit", "rollback"})
 _SHOWN = frozenset({"read", "write", "lock", "wait", *_ENDS})
+
+# Of a row that nobody writes, so many values are told.
+_TOLD_MAX = 3
 
 Values = dict[str, str]
 
@@ -41,6 +45,11 @@ def subjects_of(operation: Operation) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in operation.subject.split(",")) if part)
 
 
+def at_database(operation: Operation) -> bool:
+    """Return whether an operation is a statement: the venue commits too, to its own books."""
+    return operation.lane == "database" or target_of(operation) == "database"
+
+
 class Holdings:
     """Follows the operations of one execution in their order."""
 
@@ -52,6 +61,8 @@ class Holdings:
 
     def follow(self, step: Step, operation: Operation) -> Held:
         """Take in the next operation and return what is held after it."""
+        if not at_database(operation):
+            return Held()
         subjects = subjects_of(operation)
         self._waiting.pop(operation.lane, None)
         if operation.effect in _ENDS:
@@ -63,9 +74,8 @@ class Holdings:
             self._locks.update(dict.fromkeys(subjects, (operation.lane, step.process)))
         elif operation.effect == "read":
             self._read(operation, subjects)
-        if operation.committed:
-            for subject in subjects:
-                self._committed.setdefault(subject, {}).update(operation.committed)
+        if len(subjects) == 1 and operation.committed:
+            self._committed.setdefault(subjects[0], {}).update(operation.committed)
         waits_for = self._wait(operation, subjects) if operation.effect == "wait" else ()
         return self._held(operation, subjects, waits_for)
 
@@ -116,7 +126,8 @@ class Holdings:
 
 
 def describe(values: dict[str, Values], *, subjects: bool) -> str:
-    """Return values as ``orders#1 reason=NULL``, or without the subject."""
+    """Return values as ``orders#1 reason=NULL``, or without the subject if there is only one."""
+    subjects = subjects or len(values) > 1
     # Sorted by subject; the values keep the order in which they were given, which is that of the statement.
     parts = []
     for subject, pairs in sorted(values.items()):
@@ -126,10 +137,37 @@ def describe(values: dict[str, Values], *, subjects: bool) -> str:
 
 
 def holdings_of(steps: tuple[Step, ...]) -> dict[tuple[int, int], Held]:
-    """Return what is held after every operation, by (position, number of the operation in its step)."""
+    """Return what is held after every operation, by (position, number of the operation in its step).
+
+    Only values that somebody writes in this execution are told: a row has many others.
+    """
+    written = _written(steps)
     holdings = Holdings()
-    return {
-        (position, number): holdings.follow(step, operation)
-        for position, step in enumerate(steps)
-        for number, operation in enumerate(step.operations)
-    }
+    result = {}
+    for position, step in enumerate(steps):
+        for number, operation in enumerate(step.operations):
+            held = holdings.follow(step, operation)
+            result[position, number] = Held(
+                _only(held.committed, written), _only(held.uncommitted, written), held.waits_for
+            )
+    return result
+
+
+def _written(steps: tuple[Step, ...]) -> dict[str, set[str]]:
+    written: dict[str, set[str]] = {}
+    for step in steps:
+        for operation in step.operations:
+            changed = {*operation.uncommitted, *(operation.committed if operation.effect == "commit" else ())}
+            for subject in subjects_of(operation):
+                written.setdefault(subject, set()).update(changed)
+    return written
+
+
+def _only(values: dict[str, Values], written: dict[str, set[str]]) -> dict[str, Values]:
+    told = {}
+    for subject, pairs in values.items():
+        wanted = written.get(subject) or set(list(pairs)[:_TOLD_MAX])
+        kept = {key: value for key, value in pairs.items() if key in wanted}
+        if kept:
+            told[subject] = kept
+    return told

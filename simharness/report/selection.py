@@ -9,7 +9,7 @@ from enum import IntEnum
 from simharness.core.step import Operation, Step
 from simharness.core.verdict import RecordedExecution
 from simharness.report.comparison import Comparison
-from simharness.report.holdings import subjects_of
+from simharness.report.holdings import at_database, subjects_of
 
 # A reader has a minute: beyond this many rows, details are folded, then the oldest of what both orders do alike.
 _ROWS_MAX = 24
@@ -90,6 +90,8 @@ def select(failing: RecordedExecution, comparison: Comparison, *, full: bool) ->
         return tuple(range(len(steps)))
     always = _always(steps, comparison)
     subjects = _subjects(steps, comparison)
+    waited_for = _waited_for(steps)
+    always |= {position for position, step in enumerate(steps) if _in_a_wait(step, waited_for)}
     judged = [_judge(position, step, comparison, always, subjects) for position, step in enumerate(steps)]
     _thin_out(judged, steps)
     items: list[Item] = []
@@ -123,9 +125,25 @@ def _always(steps: tuple[Step, ...], comparison: Comparison) -> set[int]:
         shown |= {
             position
             for position in range(comparison.pair.first.step, len(steps))
-            if any(operation.effect in {"commit", "rollback"} for operation in steps[position].operations)
+            if any(_ends(steps[position], operation) for operation in steps[position].operations)
         }
     return shown
+
+
+def _ends(step: Step, operation: Operation) -> bool:
+    """Return whether a transaction ended here; one that had written nothing may end unseen."""
+    wrote = operation.subject is not None or bool(step.footprint.writes)
+    return operation.effect in {"commit", "rollback"} and at_database(operation) and wrote
+
+
+def _waited_for(steps: tuple[Step, ...]) -> set[str]:
+    return {
+        subject
+        for step in steps
+        for operation in step.operations
+        if operation.effect == "wait"
+        for subject in subjects_of(operation)
+    }
 
 
 def _subjects(steps: tuple[Step, ...], comparison: Comparison) -> set[str]:
@@ -138,6 +156,15 @@ def _subjects(steps: tuple[Step, ...], comparison: Comparison) -> set[str]:
         if position is not None and 0 <= position < len(steps):
             operations.extend(steps[position].operations)
     return {subject for operation in operations for subject in subjects_of(operation)}
+
+
+def _in_a_wait(step: Step, waited_for: set[str]) -> bool:
+    """Return whether a step waits for a lock, or took the lock that somebody waits for."""
+    return any(
+        operation.effect == "wait"
+        or (operation.effect in {"lock", "write"} and not waited_for.isdisjoint(subjects_of(operation)))
+        for operation in step.operations
+    )
 
 
 def _judge(

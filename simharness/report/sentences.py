@@ -8,6 +8,9 @@ from simharness.report.comparison import Comparison, Pair, Place
 from simharness.report.holdings import Held, describe, subjects_of
 from simharness.report.lanes import lane_name
 
+# A row has many columns; a sentence has room for so many.
+_TOLD_MAX = 4
+
 
 def cause(failing: RecordedExecution, passing: RecordedExecution | None, comparison: Comparison) -> str:
     """Return why it broke: the swap that decides, or what is known instead."""
@@ -54,27 +57,37 @@ def decisive_read(failing: RecordedExecution, comparison: Comparison, held: dict
 
 
 def _read_sentence(letter: str, operation: Operation, held: Held, pair: Pair) -> str:
+    elsewhere = None if pair.observed_in_passing is None else dict(pair.observed_in_passing)
     subject = ", ".join(subjects_of(operation))
-    seen = _values(operation.observed)
-    sentence = f"[{letter}] reads {subject} {seen}".rstrip() if seen or subject else ""
-    if not sentence:
-        return ""
+    wanted = _telling(operation, held, elsewhere)
+    sentence = f"[{letter}] reads {subject} {_values(operation.observed, wanted)}".replace("  ", " ")
     uncommitted = describe(held.uncommitted, subjects=False)
     if uncommitted:
         sentence += f": {uncommitted} is written but not committed"
     sentence += "."
-    if pair.observed_in_passing:
-        sentence += f" In the passing order it reads {_values(dict(pair.observed_in_passing))}."
+    if elsewhere is not None:
+        sentence += f" In the passing order it reads {_values(elsewhere, wanted)}."
     return sentence
 
 
-def _values(values: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in values.items())
+def _telling(operation: Operation, held: Held, elsewhere: dict[str, str] | None) -> list[str]:
+    """Return the columns worth naming: that differ in the passing order, that somebody is writing, or the first."""
+    observed = operation.observed
+    if observed and elsewhere:
+        return [key for key in {**observed, **elsewhere} if observed.get(key) != elsewhere.get(key)][:_TOLD_MAX]
+    pending = {key for values in held.uncommitted.values() for key in values}
+    return ([key for key in observed if key in pending] or list(observed or elsewhere or ()))[:_TOLD_MAX]
+
+
+def _values(values: dict[str, str], wanted: list[str]) -> str:
+    return " ".join(f"{key}={values[key]}" for key in wanted if key in values) or "and finds nothing"
 
 
 def _without_pair(failing: RecordedExecution, passing: RecordedExecution | None, comparison: Comparison) -> str:
     if passing is None:
         return "No passing order is known, so there is nothing to compare with; below is what led to the failure."
+    if len(failing.steps) == len(passing.steps) and comparison.first_difference is None:
+        return "The order to compare with takes the very same steps, so nothing tells the two apart."
     here, there = comparison.first_difference, comparison.passing_step
     if here is None:
         return "The nearest passing order takes the same steps and goes on where this one ends."
