@@ -14,7 +14,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS, ids=["update", "sto
 
 
 class EventsFirst(FakeExchange):
-    """Answers a cancel only after the order's handler has read the row, or has had ample time to if it waits its turn."""
+    """Answers a cancel only after the order's handler has read the row; one that waits for its turn reads it later."""
 
     async def cancel_order(self, *order: Any) -> dict[str, Any]:
         before = self.handler_reads
