@@ -47,6 +47,7 @@ class FakeExchange:
         self.now_ms = 1_000
         self.trades = 0
         self.hides_positions = False
+        self.lists_trades = True
         self.entry_fills = []
         self.position_events = asyncio.Queue()
         self.order_events = asyncio.Queue()
@@ -80,7 +81,7 @@ class FakeExchange:
         self.now_ms += 1
         order["filled"] += quantity
         order["average"] = price
-        order["timestamp"] = self.now_ms
+        order["lastTradeTimestamp"] = self.now_ms
         trade = {"id": str(self.trades), "amount": quantity, "price": price, "fee": {"cost": Decimal("0.1")}}
         order["trades"].append(trade)
         self.size += quantity if order["side"] == "buy" else -quantity
@@ -89,9 +90,12 @@ class FakeExchange:
         self.order_events.put_nowait(self._copy(order))
         self.position_events.put_nowait(self.report())
 
-    @staticmethod
-    def _copy(order):
-        return {**order, "trades": [dict(trade) for trade in order["trades"]]}
+    def _copy(self, order):
+        return {**order, "trades": [dict(trade) for trade in order["trades"]] if self.lists_trades else None}
+
+    async def fetch_my_trades(self, symbol, since=None, limit=None, params=None):
+        order = self.orders[params["orderId"]]
+        return [{**trade, "order": order["id"]} for trade in order["trades"]]
 
     async def create_order(self, symbol, type, side, amount, price=None, params=None):
         params = params or {}

@@ -17,6 +17,7 @@ from fake_position_exchange import PRICE, SYMBOL, leftovers, request, trading
 from sqlalchemy.exc import OperationalError
 
 from simharness.managers.positions import CloseFailed, OpenFailed, PositionStatus
+from simharness.managers.positions.state import Version
 
 LOST = RequestTimeout("no answer")
 REFUSED = InvalidOrder("no")
@@ -186,6 +187,32 @@ def test_repeated_order_events_book_each_fill_once(tmp_path):
         event = fake.order_events.get_nowait()
         await asyncio.gather(*(manager._on_order_update(event) for _ in range(3)))
         assert len(await manager.repository.fills_of(state.id)) == 1
+
+    run(scenario, tmp_path)
+
+
+def test_executions_that_no_report_lists_are_asked_for_at_the_end(tmp_path):
+    async def scenario(manager, fake):
+        fake.lists_trades = False
+        state = await manager.open_position(request())
+        assert await manager.repository.fills_of(state.id) == []
+        await manager.close_position(SYMBOL)
+        assert await manager.repository.cash_flow(state.id) == Decimal("-0.2")
+
+    run(scenario, tmp_path)
+
+
+def test_an_old_report_proves_that_a_later_flat_is_about_this_position(tmp_path):
+    async def scenario(manager, fake):
+        fake.entry_fills = [Decimal("0.4"), Decimal("0.6")]
+        state = await manager.open_position(request())
+        state.version = Version(time_ms=fake.now_ms)
+        await manager._on_position_update(fake.position_events.get_nowait())
+        assert state.quantity == 1
+        fake.trigger()
+        flat = [fake.position_events.get_nowait() for _ in range(2)][-1]
+        await manager._on_position_update(flat)
+        assert manager.positions == {}
 
     run(scenario, tmp_path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simharness.managers.positions.errors import OpenFailed, PositionError
 from simharness.managers.positions.exchange import ExchangeManager, OrderReport
-from simharness.managers.positions.orders import ENTRY, OrderIntent, flatten
+from simharness.managers.positions.orders import ENTRY, OrderIntent, book_missing_fills, flatten
 from simharness.managers.positions.repository import PositionRepository
 from simharness.managers.positions.state import ZERO, OpenRequest, PositionState, PositionStatus, opening_side
 from simharness.managers.positions.stop_loss import StopLossManager
@@ -135,7 +135,7 @@ class AtomicPositionManager:
             logger.exception("%s: rollback of position %s failed", state.symbol, state.id, exc_info=error)
 
     async def _finish(self, state: PositionState, status: PositionStatus) -> None:
-        references = [row.reference for row in await self.repository.orders_of(state.id)]
+        references = await book_missing_fills(self.desk, state.id)
         await self.repository.finish(state.id, status)
         state.status = status
         time_ms = self.desk.forget(references)

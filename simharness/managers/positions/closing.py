@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from simharness.managers.positions.errors import CloseFailed, OrderRefused, OutcomeUnknown
-from simharness.managers.positions.orders import ENTRY, flatten
+from simharness.managers.positions.orders import ENTRY, book_missing_fills, flatten
 from simharness.managers.positions.state import ZERO, PositionState, PositionStatus
 
 if TYPE_CHECKING:
@@ -62,13 +62,12 @@ async def settle(manager: PositionManager, symbol: str) -> None:
         if state is None or state.status is PositionStatus.OPENING or not await is_over(manager, state):
             return
         await manager.stops.cancel_all(state.id)
-        await net_quantity(manager, state.id)  # Books the executions that nobody has told us about.
         await finish(manager, state)
 
 
 async def finish(manager: PositionManager, state: PositionState) -> None:
     """Store the position as closed and forget it."""
-    references = [row.reference for row in await manager.repository.orders_of(state.id)]
+    references = await book_missing_fills(manager.desk, state.id)
     await manager.repository.finish(state.id, PositionStatus.CLOSED)
     if manager.positions.get(state.symbol) is state:
         del manager.positions[state.symbol]

@@ -94,7 +94,10 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """What an answer or an event says about an order; `None` means not said."""
+    """What an answer or an event says about an order; `None` means not said.
+
+    `since_ms` and `time_ms` are the exchange's earliest and latest time for it.
+    """
 
     symbol: str
     exchange_id: str | None = None
@@ -102,6 +105,7 @@ class OrderReport:
     status: str | None = None
     filled: Decimal | None = None
     average_price: Decimal | None = None
+    since_ms: int | None = None
     time_ms: int | None = None
     fills: tuple[Fill, ...] = ()
 
@@ -119,7 +123,8 @@ class OrderReport:
             status=order.get("status"),
             filled=decimal_or_none(order.get("filled")),
             average_price=decimal_or_none(order.get("average")),
-            time_ms=int_or_none(order.get("timestamp")),
+            since_ms=int_or_none(order.get("timestamp")),
+            time_ms=int_or_none(order.get("lastTradeTimestamp") or order.get("timestamp")),
             fills=tuple(fills.values()),
         )
 
@@ -144,6 +149,7 @@ class OrderReport:
             status=self.status if self.is_final else later.status or self.status,
             filled=self.filled if ahead else later.filled,
             average_price=self.average_price if ahead else later.average_price or self.average_price,
+            since_ms=min((t for t in (self.since_ms, later.since_ms) if t is not None), default=None),
             time_ms=max((t for t in (self.time_ms, later.time_ms) if t is not None), default=None),
             fills=tuple(fills.values()),
         )
@@ -206,6 +212,14 @@ class ExchangeManager:
             params["clientOrderId"] = client_id
         answer = await _judged(self.client.fetch_order(exchange_id or "", symbol, params))
         return OrderReport.from_ccxt(answer, symbol)
+
+    async def fetch_fills(self, symbol: str, exchange_id: str) -> tuple[Fill, ...]:
+        """Return the executions of an order, or none if the exchange does not list them."""
+        fetch = getattr(self.client, "fetch_my_trades", None)
+        if fetch is None:
+            return ()
+        trades = await _judged(fetch(symbol, None, None, {"orderId": exchange_id}))
+        return tuple(Fill.from_ccxt(trade) for trade in trades if str(trade.get("order")) == exchange_id)
 
     async def fetch_open_stops(self, symbol: str) -> list[OrderReport]:
         """Return the conditional orders of `symbol` that wait for their trigger."""

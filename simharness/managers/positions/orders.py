@@ -11,14 +11,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from simharness.managers.positions.errors import OrderMissing, OrderRefused, OutcomeUnknown
 from simharness.managers.positions.exchange import FINAL_STATUSES, ExchangeManager, OrderReport
 from simharness.managers.positions.models import OrderRow
 from simharness.managers.positions.repository import PositionRepository
-from simharness.managers.positions.state import OrderSide, PositionState, closing_side
+from simharness.managers.positions.state import ZERO, OrderSide, PositionState, closing_side
 
 ENTRY, STOP, CLOSE = "entry", "stop", "close"
 
@@ -325,7 +325,14 @@ class WriteAheadDesk(OrderDesk):
             booked = await self.repository.booked_quantity(str(row.position_id), row.reference)
             if booked >= report.filled_or_zero:
                 return report
-        return await self._refresh(row.reference, row.symbol, conditional=row.role == STOP) or report
+        fresh = await self._refresh(row.reference, row.symbol, conditional=row.role == STOP) or report
+        if fresh is None or fresh.exchange_id is None or sum(f.quantity for f in fresh.fills) >= fresh.filled_or_zero:
+            return fresh
+        try:
+            fills = await self.exchange.fetch_fills(row.symbol, fresh.exchange_id)
+        except (OrderMissing, OrderRefused, OutcomeUnknown):
+            return fresh
+        return await self._learn(row.reference, replace(fresh, fills=fills))
 
     def forget(self, references: Iterable[str]) -> int | None:
         """Drop the reports; the database has them."""
@@ -350,3 +357,15 @@ async def flatten(desk: OrderDesk, state: PositionState, quantity: Decimal, atte
         if not report.is_final:
             raise OutcomeUnknown(f"{reference}: not final after {desk.timing.polls} polls")
     return left
+
+
+async def book_missing_fills(desk: OrderDesk, position_id: str) -> list[str]:
+    """Ask for the executions of a position's orders that nobody reported, and return the orders' references."""
+    booked: dict[str, Decimal] = {}
+    for fill in await desk.repository.fills_of(position_id):
+        booked[fill.reference] = booked.get(fill.reference, ZERO) + fill.quantity
+    orders = await desk.repository.orders_of(position_id)
+    for order in orders:
+        if order.filled > booked.get(order.reference, ZERO):
+            await desk.look_up(order)
+    return [order.reference for order in orders]

@@ -134,6 +134,7 @@ class PositionState:
 
     `id` is the row's id as text. `quantity` is unsigned, in contracts; prices and PnL are in the
     quote currency. `peak_price` is the best mark price so far, for the trailing stop.
+    `entered_at_ms` is the exchange's time of the entry order.
     `seen_open` records that the exchange itself has reported this position as open, without which
     a report of "flat" may be a late one about an earlier position. `absences` counts the snapshots in a
     row that did not show it.
@@ -152,6 +153,7 @@ class PositionState:
     trailing: Decimal | None = None
     peak_price: Decimal | None = None
     version: Version | None = None
+    entered_at_ms: int | None = None
     seen_open: bool = False
     absences: int = 0
 
@@ -171,6 +173,10 @@ class PositionState:
         if self.mark_price is not None and self.status is PositionStatus.ACTIVE:
             best = max if self.side == "long" else min
             self.peak_price = self.mark_price if self.peak_price is None else best(self.peak_price, self.mark_price)
+
+    def may_mean(self, update: PositionUpdate) -> bool:
+        """Tell whether `update` can be about this position: not if it is older than the entry order."""
+        return not update.version.is_stale_after(Version(time_ms=self.entered_at_ms))
 
     @property
     def is_flat(self) -> bool:

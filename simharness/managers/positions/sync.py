@@ -69,17 +69,12 @@ async def _sync_tracked(
     report = None if stop is None else await manager.desk.look_up(stop)
     stop_is_over = report is not None and report.is_final
     if state.absences >= manager.settings.absences or (stop_is_over and await is_over(manager, state)):
-        await _settle(manager, state)
+        await manager.stops.cancel_all(state.id)
+        await finish(manager, state)
     elif stop_is_over:
         # The position lives, as far as anybody knows, and its stop does not.
         state.stop_reference = None
         await ensure_stop(manager, state)
-
-
-async def _settle(manager: PositionManager, state: PositionState) -> None:
-    await manager.stops.cancel_all(state.id)
-    await net_quantity(manager, state.id)
-    await finish(manager, state)
 
 
 async def adopt(manager: PositionManager, update: PositionUpdate) -> None:

@@ -80,13 +80,14 @@ class VersionedIntent(RegistrationPolicy):
     def filled(self, state: PositionState, report: OrderReport) -> None:
         """Merge the newest report into the position and make it visible, at once and complete."""
         state.status = PositionStatus.OPENING
-        # Reports older than our order are about an earlier position of the symbol.
+        state.entered_at_ms = report.since_ms
         state.version = Version(time_ms=report.time_ms)
         intent = self.intents[state.symbol]
         latest = intent.latest
-        if latest is not None and self.is_current(state, latest) and (intent.seen_open or not latest.says_flat):
-            state.apply(latest)
+        if latest is not None and state.may_mean(latest):
             state.seen_open = intent.seen_open
+            if self.is_current(state, latest):
+                state.apply(latest)
         self.manager.positions[state.symbol] = state
 
     async def register(self, state: PositionState) -> None:
@@ -111,6 +112,8 @@ class VersionedIntent(RegistrationPolicy):
         state = self.manager.positions.get(update.symbol)
         intent = self.intents.get(update.symbol)
         if state is not None:
+            # An old report has no news, but it proves that a later "flat" is about this position.
+            state.seen_open = state.seen_open or (update.says_open and state.may_mean(update))
             if self.is_current(state, update):
                 state.apply(update)
                 await self.manager.after_update(state)
