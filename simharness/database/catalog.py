@@ -52,6 +52,7 @@ class Table:
         unique: other unique indexes.
         foreign_keys: references to parents.
         triggers: whether a write may set off triggers.
+        arrival_order: whether rows lie in the order in which they came, so that an unordered SELECT tells it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Table:
     unique: tuple[UniqueIndex, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     triggers: bool = False
+    arrival_order: bool = False
 
 
 @dataclass(frozen=True)

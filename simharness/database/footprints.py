@@ -204,8 +204,8 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
             key = _key_of(values, index.columns, parameters) if index.columns else None
             unique.append(UniqueKey(table.name, index.name, key))
     written = (RowSet(table.name, tuple(rows)),) if rows else ()
-    # The next generated key depends on which rows exist.
-    reads = (RowSet(table.name),) if generates else written
+    # The next generated key, and the place of the next row, depend on which rows exist.
+    reads = (RowSet(table.name),) if generates or table.arrival_order else written
     return Accesses(reads, written, tuple(unique), (table.name,) if generates else ())
 
 

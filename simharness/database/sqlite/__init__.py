@@ -1,7 +1,8 @@
 """SQLite through aiosqlite: real driver, real file, no thread; statements happen when the explorer says so."""
 
+from simharness.database.sqlite.abandon import abandon, quiet_abandon
 from simharness.database.sqlite.files import SqliteDatabase
-from simharness.database.sqlite.seam import SqliteSeam, quiet_abandon
+from simharness.database.sqlite.seam import SqliteSeam
 from simharness.database.sqlite.session import Wait
 
-__all__ = ["SqliteDatabase", "SqliteSeam", "Wait", "quiet_abandon"]
+__all__ = ["SqliteDatabase", "SqliteSeam", "Wait", "abandon", "quiet_abandon"]

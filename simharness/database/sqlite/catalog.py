@@ -49,7 +49,18 @@ def _table(cursor: sqlite3.Cursor, name: str, triggers: bool) -> Table:
         ),
         foreign_keys=_foreign_keys(cursor, name),
         triggers=triggers,
+        arrival_order=generated is None and _has_hidden_rowid(cursor, name),
     )
+
+
+def _has_hidden_rowid(cursor: sqlite3.Cursor, name: str) -> bool:
+    try:
+        found = cursor.execute(
+            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (name,)
+        ).fetchone()
+    except sqlite3.OperationalError:  # before SQLite 3.37: the safe answer
+        return True
+    return not (found and found[0])
 
 
 def _columns(cursor: sqlite3.Cursor, index: str) -> tuple[str, ...]:

@@ -32,18 +32,21 @@ class VirtualCalendar:
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
-        self._calendar = sqlite3.connect(":memory:", isolation_level=None)
+        self._calendar: sqlite3.Connection | None = None
 
     def install(self, connection: sqlite3.Connection) -> None:
         """Make ``connection`` tell virtual time."""
+        # Deterministic: SQLite asks once per statement, and indexes over date(column) keep working.
         for function, leading in _FUNCTIONS.items():
-            connection.create_function(function, -1, self._function(function, leading))
+            connection.create_function(function, -1, self._function(function, leading), deterministic=True)
         for keyword, function in _KEYWORDS.items():
-            connection.create_function(keyword, 0, self._function(function, 0))
+            connection.create_function(keyword, 0, self._function(function, 0), deterministic=True)
 
     def close(self) -> None:
-        """Close the private connection."""
-        self._calendar.close()
+        """Close the private connection; it opens again when needed."""
+        if self._calendar is not None:
+            self._calendar.close()
+            self._calendar = None
 
     def _function(self, function: str, leading: int) -> Callable[..., Any]:
         def compute(*arguments: Any) -> Any:
@@ -54,6 +57,8 @@ class VirtualCalendar:
             if isinstance(moment, str) and moment.strip().lower() == "now":
                 values[leading] = self._moment()
             marks = ", ".join("?" * len(values))
+            if self._calendar is None:
+                self._calendar = sqlite3.connect(":memory:", isolation_level=None)
             return self._calendar.execute(f"SELECT {function}({marks})", values).fetchone()[0]
 
         return compute

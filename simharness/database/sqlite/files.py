@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import DatabaseKeys, Parameters
 from simharness.database.sqlite.catalog import load_catalog
-from simharness.database.sqlite.clock import DEFAULT_EPOCH_NS
 
 if TYPE_CHECKING:
     from simharness.database.sqlite.session import Session
@@ -27,7 +26,6 @@ class SqliteDatabase:
     Args:
         name: what scenarios and footprints call it.
         lock_timeout_ns: virtual time after which a statement gives up waiting for the writer lock; None: it never does.
-        epoch_ns: the wall clock at virtual time 0, in nanoseconds since 1970.
         directory: where the file lives; a private directory in memory by default.
 
     Attributes:
@@ -40,17 +38,15 @@ class SqliteDatabase:
         name: str = "main",
         *,
         lock_timeout_ns: int | None = None,
-        epoch_ns: int = DEFAULT_EPOCH_NS,
         directory: Path | None = None,
     ) -> None:
         self.name = name
         self.lock_timeout_ns = lock_timeout_ns
-        self.epoch_ns = epoch_ns
         self.keys = DatabaseKeys(name)
-        self.catalog = Catalog()
+        self.catalog = self._known = Catalog()
         self.holder: Session | None = None
         base = directory or (_MEMORY if _MEMORY.is_dir() else None)
-        self._directory = Path(tempfile.mkdtemp(prefix="simharness-", dir=base))
+        self._directory = Path(tempfile.mkdtemp(prefix="simharness-", dir=base)).resolve()
         self.path = str(self._directory / f"{name}.sqlite3")
         self._template = b""
         self._reader: sqlite3.Connection | None = None
@@ -67,7 +63,7 @@ class SqliteDatabase:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self.catalog = load_catalog(connection)
+            self._known = self.catalog = load_catalog(connection)
         self._template = Path(self.path).read_bytes()
 
     def use_template(self, template: bytes | Path) -> None:
@@ -84,6 +80,7 @@ class SqliteDatabase:
         self.release()
         self._remove()
         Path(self.path).write_bytes(self._template)
+        self.catalog = self._known
         return self.path
 
     def release(self) -> None:

@@ -115,6 +115,8 @@ class Request:
         else:
             self.parameters = arguments[1] if len(arguments) > 1 else ()
             self.accesses = bind(self.shape, self.parameters, catalog)
+        if self.pragma is not None and not self.is_local:
+            self.accesses = EVERYTHING
         self.label = _label(self.shape, self.accesses)
 
     def rewrite(self, sql: str) -> None:

@@ -7,10 +7,9 @@ thread does not start; everything else, up to SQLAlchemy's sessions and pools, i
 from __future__ import annotations
 
 import functools
-import logging
+import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +22,7 @@ from sqlalchemy.pool import Pool
 from simharness.core.agenda import Agenda
 from simharness.core.footprint import recorder
 from simharness.database.shape import StatementShape, Verb
-from simharness.database.sqlite.clock import VirtualCalendar
+from simharness.database.sqlite.clock import DEFAULT_EPOCH_NS, VirtualCalendar
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.request import Request
 from simharness.database.sqlite.session import Session, Wait
@@ -60,16 +59,18 @@ class SqliteSeam:
 
     Args:
         databases: the databases that the program may open, prepared.
+        epoch_ns: the wall clock at virtual time 0, in nanoseconds since 1970.
 
     Attributes:
         agenda: where statements are offered; None outside of an execution: then they run at once.
         findings: what was noticed about the program's SQL, each once.
     """
 
-    def __init__(self, databases: Sequence[SqliteDatabase]) -> None:
+    def __init__(self, databases: Sequence[SqliteDatabase], *, epoch_ns: int = DEFAULT_EPOCH_NS) -> None:
         self._databases = {database.path: database for database in databases}
         self._connections: list[tuple[Any, Session]] = []
-        self._calendar: VirtualCalendar | None = None
+        self._epoch_ns = epoch_ns
+        self._calendar = VirtualCalendar(self.now_ns)
         self._original: Callable[..., None] | None = None
         self.agenda: Agenda | None = None
         self.findings: list[str] = []
@@ -106,18 +107,13 @@ class SqliteSeam:
         """Close every real handle at once, however far the program got; its tasks must not run again."""
         self.agenda = None
         for connection, session in self._connections:
-            raw, session.raw = session.raw, None
-            session.queue.clear()
-            if raw is not None:
-                raw.close()
+            session.abandon()
             connection._connection = None
             connection._running = False
         self._connections.clear()
         for database in self._databases.values():
             database.release()
-        if self._calendar is not None:
-            self._calendar.close()
-            self._calendar = None
+        self._calendar.close()
 
     def waits(self) -> list[Wait]:
         """Return which statements wait for which connection."""
@@ -130,28 +126,27 @@ class SqliteSeam:
         if any(known is session for _, known in self._connections):
             session.submit(request, streaming=_is_streaming(request))
 
-    def adopt(self, session: Session) -> SqliteDatabase:
+    def adopt(self, connection: sqlite3.Connection) -> SqliteDatabase:
         """Return the database that a new connection opened.
 
         Raises:
             Nondeterminism: it is a file that no execution resets.
         """
-        assert session.raw is not None
-        _, _, path = session.raw.execute("PRAGMA database_list").fetchone()
+        _, _, path = connection.execute("PRAGMA database_list").fetchone()
         database = self._databases.get(str(path))
         if database is None:
-            raise Nondeterminism(
+            message = (
                 f"the program opened the SQLite database {Path(path).name or ':memory:'!r}, which is not reset between "
                 "executions; name it in the world's databases"
             )
-        if self._calendar is None:
-            self._calendar = VirtualCalendar(lambda: self.now_ns(database))
-        self._calendar.install(session.raw)
+            self.find(message)  # The program may swallow the error.
+            raise Nondeterminism(message)
+        self._calendar.install(connection)
         return database
 
-    def now_ns(self, database: SqliteDatabase) -> int:
+    def now_ns(self) -> int:
         """Return the virtual wall clock, nanoseconds since 1970."""
-        return database.epoch_ns + (self.agenda.clock.now_ns if self.agenda else 0)
+        return self._epoch_ns + (self.agenda.clock.now_ns if self.agenda else 0)
 
     def lock_taken(self, database: SqliteDatabase) -> None:
         """Let the statements that wait from now on start their timeouts."""
@@ -213,15 +208,3 @@ def _is_streaming(request: Request) -> bool:
             return bool(frame.f_locals["self"].server_side)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return False
-
-
-@contextmanager
-def quiet_abandon() -> Iterator[None]:
-    """Keep SQLAlchemy's pool from reporting the connections of an execution that is abandoned half-way."""
-    logger = logging.getLogger("sqlalchemy.pool")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -15,11 +15,13 @@ from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Arrival, Kind
+from simharness.database.catalog import Catalog
 from simharness.database.footprints import NOTHING, Accesses, RowSet
 from simharness.database.shape import Verb
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.narration import Narrator
 from simharness.database.sqlite.request import Request
+from simharness.errors import Nondeterminism
 
 if TYPE_CHECKING:
     from simharness.database.sqlite.seam import SqliteSeam
@@ -97,6 +99,15 @@ class Session:
         else:
             self._offer(request)
 
+    def abandon(self) -> None:
+        """Close the real connection and forget what was on its way."""
+        raw, self.raw = self.raw, None
+        self.queue.clear()
+        self._replies.clear()
+        self.streams.clear()
+        if raw is not None:
+            raw.close()
+
     def _is_plumbing(self, request: Request) -> bool:
         if self.queue or self._holds_implicitly():
             return False
@@ -110,13 +121,20 @@ class Session:
 
     def _connect(self, request: Request) -> None:
         request.call()
-        if isinstance(request.result, sqlite3.Connection):
-            self.raw = request.result
+        raw = request.result
+        if isinstance(raw, sqlite3.Connection):
+            try:
+                self.database = self._seam.adopt(raw)
+            except Nondeterminism as error:
+                raw.close()
+                request.error = error
+                raw = None
+        if raw is not None:
+            self.raw = raw
             self._timeout_ms = int(self.raw.execute("PRAGMA busy_timeout").fetchone()[0])
             self.raw.execute("PRAGMA busy_timeout=0")
             # Redefining a function fails while a statement is running: that is how _reading() asks.
             self.raw.create_function("simharness_unused", 0, _unused)
-            self.database = self._seam.adopt(self)
         self._answer(request, rounds=not self.adapted)
 
     def _pragma(self, request: Request, name: str, value: str) -> None:
@@ -129,6 +147,8 @@ class Session:
             request.rewrite("PRAGMA journal_mode")
 
     def _at_once(self, request: Request, *, rounds: bool) -> None:
+        if request.is_local and self.database is not None:
+            recorder.read(self.database.keys.everything)  # the schema
         request.call()
         if request.closes:
             self.raw = None
@@ -216,13 +236,17 @@ class Session:
 
     def _execute(self, request: Request) -> None:
         assert self.database is not None
-        assert self.raw is not None
-        keys = self.database.keys
         recorder.write(self.key)
+        if self.raw is None:  # closed by an operation before this one; the driver says so itself
+            self.queue.popleft()
+            request.call()
+            self._deliver(request)
+            return
+        keys = self.database.keys
         recorder.read(keys.everything)
         had_snapshot = self._has_snapshot()
         was_open = self.raw.in_transaction
-        if request.takes_lock or request.verb is Verb.OTHER:
+        if request.takes_lock or request.accesses.everything:
             recorder.read(keys.writer)
         if not had_snapshot:
             keys.record_reads(request.accesses)
@@ -239,8 +263,7 @@ class Session:
             narrator.finish()
         if request.timer is not None and self._seam.agenda is not None:
             self._seam.agenda.cancel_timer(request.timer)
-        if request.future is not None:
-            self._deliver(request)
+        self._deliver(request)
 
     def _may_retry(self, request: Request) -> bool:
         """Whether a text that was not understood met the lock and had no effect."""
@@ -269,16 +292,19 @@ class Session:
         assert self.raw is not None
         is_open = self.raw.in_transaction
         self._note_changes(request)
+        if request.verb is Verb.OTHER and request.error is None:
+            # It may have changed the schema: until the next execution nothing is known about any table.
+            self.database.catalog = Catalog()
         ended = was_open and not is_open
         if request.verb in {Verb.COMMIT, Verb.ROLLBACK} and request.error is None:
             ended = True
         if ended:
             self._end(publish=request.error is None and request.verb is not Verb.ROLLBACK, still_open=is_open)
             return
-        if not is_open:
-            self._publish()
         self._touched = is_open
         self._take(request)
+        if not is_open and not (self._holds() and self._reading()):
+            self._end(publish=True, still_open=False)  # it committed itself
         touches = request.accesses.reads or request.accesses.writes or request.accesses.everything
         if not request.busy and touches:
             self._keep_snapshot(request, is_open=is_open, had_snapshot=had_snapshot)
@@ -333,7 +359,7 @@ class Session:
 
     def _deliver(self, request: Request) -> None:
         agenda = self._seam.agenda
-        if agenda is None:
+        if agenda is None or request.future is None:
             request.resolve()
             return
         self._replies.append(request)

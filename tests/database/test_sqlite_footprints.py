@@ -1,0 +1,226 @@
+"""The footprints of real statements, and the check that two without a conflict commute on a real database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlite_stage import seed, stage, texts
+
+from simharness.core import name
+from simharness.core.footprint import Footprint, Recorder, conflicting
+from simharness.database import footprints
+from simharness.database.footprints import Accesses, DatabaseKeys, RowSet, bind
+from simharness.database.shape import parse
+from simharness.database.sqlite.catalog import load_catalog
+
+
+def play_commit() -> dict[str, Footprint]:
+    async def program(url: str) -> None:
+        async with AsyncSession(create_async_engine(url)) as session:
+            await session.execute(text("UPDATE orders SET reason = 'UPDATE' WHERE id = :id"), {"id": 1})
+            await session.commit()
+            await session.execute(text("SELECT * FROM orders WHERE id = :id"), {"id": 2})
+            await session.execute(text("INSERT INTO orders (bot_id, status) VALUES (1, 'NEW')"))
+            await session.execute(text("SELECT * FROM orders"))
+            await session.rollback()
+
+    with stage() as (play, database, _):
+        play.start(program(database.url))
+        play.finish()
+        return play.footprints
+
+
+def test_the_commit_publishes_what_the_statement_only_locked() -> None:
+    done = play_commit()
+    reads, writes = texts(done["UPDATE orders#1"])
+    assert "db main visible orders.1" in reads
+    assert "db main writer" in writes
+    assert not any("visible" in key for key in writes)
+    _, writes = texts(done["COMMIT"])
+    assert {"db main visible orders.1", "db main writer"} <= writes
+
+
+def test_a_select_of_another_row_commutes_with_the_commit_and_a_scan_does_not() -> None:
+    done = play_commit()
+    assert not conflicting(done["COMMIT"], done["SELECT orders#2"])
+    scan = Footprint(frozenset({name.static("x")}))
+    keys = DatabaseKeys("main")
+    own = Recorder()
+    own.begin(0, 0, active=True)
+    own.read(name.member(name.static("db main visible orders"), "*members"))
+    scan = own.end()
+    assert keys.commits in done["COMMIT"].adds
+    assert conflicting(done["COMMIT"], scan)
+
+
+def test_a_read_inside_the_own_transaction_reads_nothing_that_others_can_change() -> None:
+    reads, _ = texts(play_commit()["SELECT orders"])
+    assert not any("visible" in key for key in reads)
+
+
+def test_an_uncommitted_write_that_is_rolled_back_publishes_nothing() -> None:
+    done = play_commit()
+    _, writes = texts(done["ROLLBACK"])
+    assert "db main writer" in writes
+    assert not any("visible" in key for key in writes)
+
+
+def test_the_row_of_a_generated_key_is_published_by_its_number() -> None:
+    async def program(url: str) -> None:
+        async with AsyncSession(create_async_engine(url)) as session:
+            await session.execute(text("INSERT INTO orders (bot_id, status) VALUES (1, 'NEW')"))
+            await session.commit()
+
+    with stage() as (play, database, _):
+        play.start(program(database.url))
+        play.finish()
+        assert "db main visible orders.3" in texts(play.footprints["COMMIT"])[1]
+
+
+def test_a_schema_change_makes_the_rest_of_the_execution_conflict_with_everything() -> None:
+    async def program(url: str) -> None:
+        async with AsyncSession(create_async_engine(url)) as session:
+            await session.execute(text("CREATE UNIQUE INDEX one ON orders (status, id)"))
+            await session.execute(text("SELECT * FROM orders WHERE id = 1"))
+
+    with stage() as (play, database, seam):
+        play.start(program(database.url))
+        play.finish()
+        assert "db main everything" in texts(play.footprints["SELECT"])[1]
+        seam.begin_execution(play)
+        assert "orders" in database.catalog.tables
+
+
+# -- commuting on the real thing --------------------------------------------------------------------------------------
+
+SCHEMA = """
+CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT UNIQUE, n INTEGER DEFAULT 0);
+CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent(id) ON DELETE CASCADE, n INTEGER);
+CREATE TABLE pair (a TEXT, b INTEGER, n INTEGER, PRIMARY KEY (a, b));
+INSERT INTO parent VALUES (1, 'a', 0), (2, 'b', 0);
+INSERT INTO child VALUES (1, 1, 0), (2, 2, 0);
+INSERT INTO pair VALUES ('x', 1, 0), ('x', 2, 0);
+"""
+ROW = st.integers(1, 4)
+NAME = st.sampled_from(["a", "b", "c", None])
+STATEMENTS = st.one_of(
+    st.tuples(st.just("SELECT * FROM parent WHERE id = ?"), st.tuples(ROW)),
+    st.tuples(st.just("SELECT count(*) FROM child"), st.tuples()),
+    st.tuples(st.just("SELECT * FROM child c JOIN parent p ON p.id = c.parent_id WHERE c.id = ?"), st.tuples(ROW)),
+    st.tuples(st.just("SELECT n FROM pair WHERE b = ? AND a = 'x'"), st.tuples(ROW)),
+    st.tuples(st.just("UPDATE parent SET n = n + 1 WHERE id = ?"), st.tuples(ROW)),
+    st.tuples(st.just("UPDATE parent SET n = n * 2 WHERE id IN (?, ?)"), st.tuples(ROW, ROW)),
+    st.tuples(st.just("UPDATE parent SET name = ? WHERE id = ?"), st.tuples(NAME, ROW)),
+    st.tuples(st.just("UPDATE parent SET id = ? WHERE id = ?"), st.tuples(ROW, ROW)),
+    st.tuples(st.just("UPDATE child SET n = (SELECT n FROM parent WHERE id = ?) WHERE id = ?"), st.tuples(ROW, ROW)),
+    st.tuples(st.just("UPDATE child SET parent_id = ? WHERE id = ?"), st.tuples(ROW, ROW)),
+    st.tuples(st.just("INSERT INTO parent (id, name) VALUES (?, ?)"), st.tuples(ROW, NAME)),
+    st.tuples(st.just("INSERT INTO parent (name) VALUES (?)"), st.tuples(NAME)),
+    st.tuples(st.just("INSERT INTO child (parent_id, n) VALUES (?, 5)"), st.tuples(ROW)),
+    st.tuples(st.just("INSERT INTO child (id, parent_id) VALUES (?, ?)"), st.tuples(ROW, ROW)),
+    st.tuples(st.just("INSERT OR REPLACE INTO parent (id, name) VALUES (?, ?)"), st.tuples(ROW, NAME)),
+    st.tuples(
+        st.just("INSERT INTO pair VALUES ('x', ?, 1) ON CONFLICT (a, b) DO UPDATE SET n = n + 3"), st.tuples(ROW)
+    ),
+    st.tuples(st.just("INSERT INTO child (n) SELECT n FROM pair WHERE a = 'x' AND b = ?"), st.tuples(ROW)),
+    st.tuples(st.just("DELETE FROM parent WHERE id = ?"), st.tuples(ROW)),
+    st.tuples(st.just("DELETE FROM child WHERE n = ?"), st.tuples(ROW)),
+    st.tuples(st.just("DELETE FROM pair WHERE a = ? AND b = ?"), st.tuples(st.sampled_from(["x", "y"]), ROW)),
+)
+Statement = tuple[str, tuple[Any, ...]]
+
+
+@contextmanager
+def two_connections() -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    options: dict[str, Any] = {"uri": True, "isolation_level": None}
+    shared = "file:commuting?mode=memory&cache=shared"
+    with closing(sqlite3.connect(shared, **options)) as one, closing(sqlite3.connect(shared, **options)) as two:
+        one.executescript(SCHEMA)
+        for connection in (one, two):
+            connection.execute("PRAGMA foreign_keys = ON")
+        yield one, two
+
+
+def outcome(connection: sqlite3.Connection, statement: Statement) -> Any:
+    try:
+        cursor = connection.execute(*statement)
+        return cursor.fetchall(), cursor.rowcount, cursor.lastrowid if "INSERT INTO" in statement[0] else None
+    except sqlite3.IntegrityError as error:
+        return str(error)
+
+
+def both_orders(first: Statement, second: Statement) -> list[tuple[Any, Any, Any]]:
+    """Run two autocommitted statements both ways; return the result of each and the final database."""
+    outcomes = []
+    for swapped in (False, True):
+        with two_connections() as (one, two):
+            if swapped:
+                late, early = outcome(two, second), outcome(one, first)
+                results = early, late
+            else:
+                results = outcome(one, first), outcome(two, second)
+            tables = ("parent", "child", "pair")
+            state = [one.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]
+            outcomes.append((*results, state))
+    return outcomes
+
+
+def footprint(statement: Statement) -> Footprint:
+    """The footprint of an autocommitted statement, as the seam records it."""
+    keys, own = DatabaseKeys("audit"), footprints.recorder
+    with two_connections() as (connection, _):
+        accesses = bind(parse(statement[0], "sqlite"), statement[1], load_catalog(connection))
+        result = outcome(connection, statement)
+    for table in accesses.generates:
+        made = RowSet(table, (str(result[2]),)) if isinstance(result, tuple) else RowSet(table)
+        accesses = accesses | Accesses(writes=(made,))
+    own.begin(0, 0, active=True)
+    keys.record_reads(accesses)
+    keys.record_unique(accesses)
+    keys.record_published(accesses)
+    return own.end()
+
+
+@given(STATEMENTS, STATEMENTS)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+def test_statements_without_a_conflict_commute(first: Statement, second: Statement) -> None:
+    """Each statement from its own connection, autocommitted: same results, same database, in both orders."""
+    if conflicting(footprint(first), footprint(second)):
+        return
+    straight, swapped = both_orders(first, second)
+    assert straight == swapped
+
+
+def test_the_audit_is_not_vacuous() -> None:
+    """Different rows are independent, the same row is not."""
+    update = "UPDATE parent SET n = n + 1 WHERE id = ?"
+    assert not conflicting(footprint((update, (1,))), footprint((update, (2,))))
+    assert conflicting(footprint((update, (1,))), footprint((update, (1,))))
+
+
+def test_the_catalog_knows_keys_unique_indexes_references_and_triggers(tmp_path: Path) -> None:
+    path = str(tmp_path / "catalog.sqlite3")
+    seed(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE packed (code TEXT PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE folded (code TEXT COLLATE NOCASE PRIMARY KEY);"
+            "CREATE UNIQUE INDEX partial ON orders (bot_id) WHERE status = 'NEW';"
+            "CREATE TRIGGER noisy AFTER UPDATE ON bots BEGIN SELECT 1; END;"
+        )
+        tables = load_catalog(connection).tables
+    assert tables["orders"].key == ("id",)
+    assert tables["orders"].generated == "id"
+    assert [index.columns for index in tables["orders"].unique] == [()]
+    assert tables["orders"].foreign_keys[0].parent == "bots"
+    assert tables["bots"].triggers
+    assert [tables[table].arrival_order for table in ("folded", "orders", "packed")] == [True, False, False]
+    assert tables["folded"].key == (), "keys that differ in case name one row"
