@@ -51,15 +51,16 @@ class OrderEventHandler:
                 await self._partially_filled(session, row, report)
 
     async def _cancelled(self, session: AsyncSession, row: Order, report: OrderReport) -> None:
-        row.status = OrderStatus.CANCELLED
-        book_fill(session, row, report)
         if row.cancellation_reason in OWN_REASONS:
             log_activity(session, row.bot_id, f"Order cancelled for {row.cancellation_reason.lower()} operation")
         else:
+            # Read before anything is changed: rows are then locked in the endpoints' order, the bot before its order.
             bot = await session.get_one(Bot, row.bot_id)
-            row.cancellation_reason = CancellationReason.MANUAL
             bot.status = BotStatus.STOPPED
+            row.cancellation_reason = CancellationReason.MANUAL
             log_activity(session, bot.id, "Order cancelled outside of the bot; bot stopped", "WARNING")
+        row.status = OrderStatus.CANCELLED
+        book_fill(session, row, report)
         await session.commit()
 
     async def _filled(self, session: AsyncSession, row: Order, report: OrderReport) -> None:
