@@ -23,7 +23,7 @@ _STYLES = {
 # What a narrow terminal does without, first to go first. What was explored and whether it was expected always stay.
 _EXPENDABLE = ("time", "executions", "on stock")
 # What moves to a line of its own when even that is not enough.
-_BELOW = "explored"
+_MOVABLE = ("interleavings", "by")
 _GAP = 2
 
 
@@ -86,16 +86,21 @@ def verdict_word(verdict: Verdict, *, ascii_only: bool) -> str:
     return f"{verdict_symbol(verdict, symbols(ascii_only=ascii_only))} {word}"
 
 
-def explored_text(row: VerdictRow) -> str:
-    """Return what was explored: *121 of 121 interleavings, no faults*; never more than that."""
-    noun = "interleaving" if row.traces == 1 else "interleavings"
+def explored_text(row: VerdictRow, *, short: bool = False) -> str:
+    """Return what was explored: *121 of 121 interleavings, no faults*; never more than that.
+
+    Args:
+        row: the case.
+        short: leave out the word *interleavings*, for a column that is headed by it.
+    """
+    noun = "" if short else " interleaving" if row.traces == 1 and row.left is None else " interleavings"
     faults = "no faults" if row.faults == 0 else f"≤ {row.faults} fault{'' if row.faults == 1 else 's'}"
     if row.exhausted:
-        return f"{row.traces:,} of {row.traces:,} {noun}, {faults}"
+        return f"{row.traces:,} of {row.traces:,}{noun}, {faults}"
     if row.left is not None:
         low, high = (row.traces + part for part in row.left)
-        return f"{row.traces:,} of about {low:,}–{high:,} interleavings, {faults}"
-    return f"{row.traces:,} {noun}, not all, {faults}"
+        return f"{row.traces:,} of {'~' if short else 'about '}{low:,}–{high:,}{noun}, {faults}"
+    return f"{row.traces:,}{noun}, not all, {faults}"
 
 
 def verdict_table(rows: Sequence[VerdictRow], width: int = 100, *, ascii_only: bool = False) -> Text:
@@ -129,9 +134,20 @@ def _block(scenario: str, rows: list[VerdictRow], width: int, ascii_only: bool) 
     for row, cell in zip(rows, cells, strict=True):
         placed = [(_place(name, cell[name], widths[name]) + " " * _GAP, _style(name, row)) for name in columns]
         lines.append(layout.assemble([("  ", ""), *placed]))
-        below = [] if _BELOW in columns else [cell[_BELOW]]
-        for text in (*below, *([layout.clean(row.note, ascii_only=ascii_only)] if row.note else [])):
+        for text in _below(row, cell, columns, ascii_only):
             lines.extend(Text("      " + line, "dim") for line in layout.wrap(text, width - 6))
+    return lines
+
+
+def _below(row: VerdictRow, cell: dict[str, str], columns: list[str], ascii_only: bool) -> list[str]:
+    """Return the lines below a case: what has no column, then its note."""
+    lines = []
+    if "by" in cell and cell["by"] and "by" not in columns:
+        lines.append(f"by {cell['by']}")
+    if not {"explored", "interleavings"} & set(columns):
+        lines.append(cell["explored"])
+    if row.note:
+        lines.append(layout.clean(row.note, ascii_only=ascii_only))
     return lines
 
 
@@ -154,6 +170,7 @@ def _cells(row: VerdictRow, varying: list[str], ascii_only: bool) -> dict[str, s
         "verdict": verdict_word(row.verdict, ascii_only=ascii_only),
         "by": ", ".join(row.by),
         "explored": explored_text(row),
+        "interleavings": explored_text(row, short=True),
         "on stock": reachable,
         "executions": f"{row.executions:,}",
         "time": f"{row.elapsed_s:.1f} s",
@@ -170,14 +187,20 @@ def _expectation(row: VerdictRow, signs: Symbols) -> str:
 
 def _columns(cells: list[dict[str, str]], rows: list[VerdictRow], width: int) -> list[str]:
     """Return the columns that fit; what does not fit even so is left to lines of its own."""
-    columns = list(cells[0])
+    columns = [column for column in cells[0] if column != "interleavings"]
     if not any(row.verdict is Verdict.VIOLATED for row in rows):
         columns = [column for column in columns if column not in {"by", "on stock"}]
-    for column in (*_EXPENDABLE, _BELOW):
-        needed = 2 + sum(max(cell_len(name), *(cell_len(cell[name]) for cell in cells)) + _GAP for name in columns)
-        if needed - _GAP > width and column in columns:
+    if _needed(columns, cells) > width:
+        columns[columns.index("explored")] = "interleavings"
+    for column in (*_EXPENDABLE, *_MOVABLE):
+        if _needed(columns, cells) > width and column in columns:
             columns.remove(column)
     return columns
+
+
+def _needed(columns: list[str], cells: list[dict[str, str]]) -> int:
+    widths = (max(cell_len(name), *(cell_len(cell[name]) for cell in cells)) for name in columns)
+    return 2 + sum(widths) + _GAP * (len(columns) - 1)
 
 
 def _place(column: str, text: str, width: int) -> str:
@@ -190,7 +213,7 @@ def _style(column: str, row: VerdictRow) -> str:
         return _STYLES[row.verdict]
     if column == "as expected":
         return "green" if row.ok else "bold red"
-    return "dim" if column in {"executions", "time", "explored"} else ""
+    return "dim" if column in {"executions", "time", "explored", "interleavings"} else ""
 
 
 def _summary(rows: Sequence[VerdictRow], width: int, ascii_only: bool) -> list[Text]:
