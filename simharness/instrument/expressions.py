@@ -1,0 +1,409 @@
+"""Rewriting of expressions: every access of the heap goes through a hook, evaluated once and in the same order."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from simharness.instrument.hooks import mark
+from simharness.instrument.scope import ComprehensionNode, Scope, ScopeKind, Scopes, mangle
+
+_Node = TypeVar("_Node", bound=ast.AST)
+
+NEW_DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
+
+
+def suspends(*nodes: ast.AST | None) -> bool:
+    """Return whether evaluating any of ``nodes`` may hand control to another task or to a generator's consumer."""
+    todo: list[ast.AST] = [node for node in nodes if node is not None]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.AsyncFor | ast.AsyncWith):
+            return True
+        if isinstance(node, ast.comprehension) and node.is_async:
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.GeneratorExp):
+            todo.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def nesting(target: ast.expr) -> int:
+    """Return how deep an assignment target unpacks its value: 0 for a name, 1 for ``a, b``."""
+    if isinstance(target, ast.Starred):
+        return nesting(target.value)
+    if isinstance(target, ast.Tuple | ast.List):
+        return 1 + max((nesting(part) for part in target.elts), default=0)
+    return 0
+
+
+def is_number(node: ast.expr) -> bool:
+    """Return whether ``node`` is a literal that cannot be a container or text."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float | complex | None)
+
+
+class ExpressionRewriter(ast.NodeTransformer):
+    """Rewrites the expressions of function bodies; code outside of functions stays as it is.
+
+    Args:
+        scopes: the scopes of the module.
+        module: its name, for keys.
+        root: qualified name and first line of the only function to rewrite, with all that is inside it; None: every
+            function. Functions around the root are not rewritten, so that a function object made by one of them can
+            be given the code of the root: its free variables stay the same.
+    """
+
+    def __init__(self, scopes: Scopes, module: str, root: tuple[str, int] | None = None) -> None:
+        self.root = root
+        self.inside_root = root is None
+        self.scopes = scopes
+        self.module = module
+        self.scope: Scope = scopes.module
+        self.active = False
+        self.classes: list[str] = []
+        self.qualname: list[str] = []
+        self.framed: dict[Scope, str] = {}
+        self._temporaries = 0
+        self._no_temporaries = 0
+
+    # -- building blocks -----------------------------------------------------------------------------------------
+
+    def hook(self, title: str, at: ast.AST, *arguments: ast.expr) -> ast.Call:
+        """Return a call of a hook, at the place of ``at``."""
+        call = ast.Call(func=self.constant(mark(title), at), args=list(arguments), keywords=[])
+        return self.placed(call, at)
+
+    def constant(self, content: Any, at: ast.AST) -> ast.Constant:
+        """Return a literal at the place of ``at``."""
+        return self.placed(ast.Constant(content), at)
+
+    @staticmethod
+    def placed(node: _Node, at: ast.AST) -> _Node:
+        """Return ``node`` with the position of ``at``."""
+        return ast.copy_location(node, at)
+
+    def name(self, name: str, at: ast.AST) -> ast.Name:
+        """Return a plain load of a name, without hooks."""
+        return self.placed(ast.Name(name, ast.Load()), at)
+
+    def mangled(self, name: str) -> str:
+        """Return a private name as the compiler spells it here."""
+        return mangle(name, self.classes[-1] if self.classes else None)
+
+    def temporary(self) -> str | None:
+        """Return a new local name, or None where the language or the program does not allow one."""
+        if self.scope.kind is not ScopeKind.FUNCTION or self._no_temporaries:
+            return None
+        self._temporaries += 1
+        return f"_simharness_{self._temporaries}"
+
+    def store(self, temporary: str, content: ast.expr) -> ast.NamedExpr:
+        """Return ``(temporary := content)``."""
+        target = self.placed(ast.Name(temporary, ast.Store()), content)
+        return self.placed(ast.NamedExpr(target, content), content)
+
+    def is_simple(self, node: ast.expr) -> bool:
+        """Return whether evaluating ``node`` twice is the same as once: a literal or an unshared local."""
+        if isinstance(node, ast.UnaryOp):
+            return isinstance(node.operand, ast.Constant)
+        if isinstance(node, ast.Name):
+            owner = self.scope.owner(self.mangled(node.id))
+            return owner is not None and owner.kind is not ScopeKind.MODULE and node.id not in owner.cells
+        return isinstance(node, ast.Constant)
+
+    def is_builtin(self, node: ast.expr) -> str | None:
+        """Return the name of a built-in function that nothing in the module shadows."""
+        if not isinstance(node, ast.Name) or not hasattr(builtins, node.id):
+            return None
+        owner = self.scope.owner(node.id)
+        unbound = node.id not in self.scopes.module.bound and node.id not in self.scopes.variables
+        return node.id if unbound and (owner is None or owner.kind is ScopeKind.MODULE) else None
+
+    def copy_of(self, node: ast.expr) -> ast.expr:
+        """Return a second instance of a simple expression."""
+        if isinstance(node, ast.Name):
+            return self.name(node.id, node)
+        if isinstance(node, ast.UnaryOp):
+            return self.placed(ast.UnaryOp(node.op, self.copy_of(node.operand)), node)
+        assert isinstance(node, ast.Constant)
+        return self.constant(node.value, node)
+
+    def twice(self, node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+        """Return the rewritten ``node`` for a first and a second use; None if it cannot be kept."""
+        if self.is_simple(node):
+            return node, self.copy_of(node)
+        kept = self.temporary()
+        if kept is None:
+            return None
+        return self.store(kept, self.visit(node)), self.name(kept, node)
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def variable(self, name: str) -> tuple[str, list[Any]] | None:
+        """Return the hook suffix and the arguments for a name that several functions share, or None."""
+        name = self.mangled(name)
+        owner = self.scope.owner(name)
+        if owner is None or owner.kind is ScopeKind.MODULE:
+            return ("global", [f"global {self.module}.{name}"]) if name in self.scopes.variables else None
+        return ("cell", [owner, name]) if name in owner.cells else None
+
+    def variable_hook(self, content: ast.expr, name: str, *, write: bool) -> ast.expr:
+        """Return ``content``, passed through the hook for a shared variable if ``name`` is one."""
+        shared = self.variable(name)
+        if shared is None or not self.active:
+            return content
+        sort, details = shared
+        if sort == "global":
+            title = "write_global" if write else "read_global"
+            return self.hook(title, content, content, self.constant(details[0], content))
+        owner, text = details
+        frame = self.framed.get(owner)
+        place: ast.expr
+        if frame is None:
+            place = self.constant(f"cell {self.module}.{owner.title}", content)
+        else:
+            place = self.name(frame, content)
+        return self.hook("write_cell" if write else "cell", content, content, place, self.constant(text, content))
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 — the name that ast.NodeTransformer calls
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return self.variable_hook(node, node.id, write=False)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:  # noqa: N802 — as above
+        node.value = self.variable_hook(self.visit(node.value), node.target.id, write=True)
+        return node
+
+    # -- attributes and items ------------------------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802 — as above
+        node.value = self.visit(node.value)
+        if self.active:
+            title = "attribute" if isinstance(node.ctx, ast.Load) else "write_attribute"
+            node.value = self.hook(title, node.value, node.value, self.constant(self.mangled(node.attr), node))
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:  # noqa: N802 — as above
+        if not self.active:
+            return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
+        reading = isinstance(node.ctx, ast.Load)
+        container = self.visit(node.value)
+        if _has_slice(node.slice):
+            node.slice = self.visit(node.slice)
+            node.value = self.hook("value" if reading else "write_whole", container, container)
+            return node
+        keys = self.twice(node.slice)
+        if keys is None and reading:
+            return self.hook("get_item", node, container, self.visit(node.slice))
+        if keys is None:
+            node.slice = self.visit(node.slice)
+            node.value = self.hook("write_whole", container, container)
+            return node
+        node.value = self.hook("item" if reading else "write_item", container, container, keys[0])
+        node.slice = keys[1]
+        return node
+
+    # -- operators -----------------------------------------------------------------------------------------------
+
+    def operand(self, node: ast.expr, title: str = "value") -> ast.expr:
+        """Return the rewritten operand of an operator that reads containers as a whole."""
+        if isinstance(node, ast.Constant | ast.JoinedStr | ast.Compare | ast.GeneratorExp | ast.Lambda):
+            return self.visit(node)  # type: ignore[no-any-return]  # NodeTransformer.visit is untyped
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.BitOr):
+            return self.visit(node)  # type: ignore[no-any-return]  # as above
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+            return self.visit(node)  # type: ignore[no-any-return]  # as above
+        if isinstance(node, NEW_DISPLAYS):
+            return self.contents(node) if title == "value" else self.hook(title, node, self.contents(node))
+        return self.hook(title, node, self.visit(node))
+
+    def contents(self, node: ast.expr) -> ast.expr:
+        """Return a rewritten display that needs no name, because nothing can keep it."""
+        rewritten = self.visit(node)
+        if isinstance(rewritten, ast.Call) and isinstance(node, (*NEW_DISPLAYS, ast.GeneratorExp)):
+            return rewritten.args[0]
+        return rewritten  # type: ignore[no-any-return]  # NodeTransformer.visit is untyped
+
+    def truth(self, node: ast.expr) -> ast.expr:
+        """Return a rewritten condition: an empty container is false."""
+        if not self.active:
+            return self.visit(node)  # type: ignore[no-any-return]  # as above
+        if isinstance(node, ast.BoolOp):
+            node.values = [self.truth(part) for part in node.values]
+            return node
+        return self.operand(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:  # noqa: N802 — as above
+        node.values = [*map(self.truth, node.values[:-1]), self.visit(node.values[-1])]
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:  # noqa: N802 — as above
+        node.operand = self.truth(node.operand) if isinstance(node.op, ast.Not) else self.visit(node.operand)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802 — as above
+        node.test, node.body, node.orelse = self.truth(node.test), self.visit(node.body), self.visit(node.orelse)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802 — as above
+        if not self.active:
+            return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
+        makes_list = isinstance(node.left, NEW_DISPLAYS) or isinstance(node.right, NEW_DISPLAYS)
+        title = "deep" if isinstance(node.op, ast.Mod) and not is_number(node.right) else "value"
+        late = self.late_sides(node.left, node.right)
+        if late is not None:
+            node.left, node.right = late
+            return node
+        node.left = self.operand(node.left)
+        node.right = self.operand(node.right, title)
+        return self.hook("display", node, node) if makes_list else node
+
+    def late_sides(self, left: ast.expr, right: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+        """Return both operands, looked at when a right side that waits has arrived; None if it does not wait."""
+        keys = self.twice(left) if suspends(right) else None
+        return None if keys is None else (keys[0], self.hook("late_operands", right, self.visit(right), keys[1]))
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802 — as above
+        if not self.active:
+            return self.generic_visit(node)  # type: ignore[return-value]  # as above
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
+            return self._membership(node)
+        late = self.late_sides(node.left, node.comparators[0]) if len(node.ops) == 1 else None
+        if late is not None:
+            node.left, node.comparators = late[0], [late[1]]
+            return node
+        sides = [node.left, *node.comparators]
+        if all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops) or any(
+            isinstance(side, ast.Constant) and len(sides) == 2 for side in sides
+        ):
+            sides = [self.visit(side) for side in sides]
+        else:
+            sides = [self.operand(side, "deep") for side in sides]
+        node.left, node.comparators = sides[0], sides[1:]
+        return node
+
+    def _membership(self, node: ast.Compare) -> ast.expr:
+        """Rewrite ``key in container``."""
+        container = node.comparators[0]
+        if isinstance(container, ast.Tuple | ast.List | ast.Set | ast.Constant):
+            node.left, node.comparators = self.visit(node.left), [self.contents(container)]
+            return node
+        keys = self.twice(node.left)
+        if keys is None:
+            node.left, node.comparators = self.visit(node.left), [self.operand(container, "value")]
+            return node
+        node.left = keys[0]
+        node.comparators = [self.hook("item", container, self.visit(container), keys[1])]
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:  # noqa: N802 — as above
+        node.value = self.operand(node.value, "deep") if self.active else self.visit(node.value)
+        if node.format_spec is not None:
+            node.format_spec = self.visit(node.format_spec)
+        return node
+
+    # -- displays and comprehensions -----------------------------------------------------------------------------
+
+    def _named(self, node: ast.expr) -> ast.expr:
+        return self.hook("display", node, node) if self.active else node
+
+    def visit_List(self, node: ast.List | ast.Set) -> ast.expr:  # noqa: N802 — as above
+        self.generic_visit(node)
+        storing = isinstance(node, ast.List) and not isinstance(node.ctx, ast.Load)
+        return node if storing else self._named(node)
+
+    visit_Set = visit_List  # noqa: N815 — the name that ast.NodeTransformer calls
+
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:  # noqa: N802 — as above
+        for place, (key, content) in enumerate(zip(node.keys, node.values, strict=True)):
+            if key is None:
+                node.values[place] = self.operand(content) if self.active else self.visit(content)
+            else:
+                node.keys[place] = self.visit(key)
+                node.values[place] = self.visit(content)
+        return self._named(node)
+
+    def visit_Starred(self, node: ast.Starred) -> ast.expr:  # noqa: N802 — as above
+        reading = self.active and isinstance(node.ctx, ast.Load)
+        node.value = self.operand(node.value) if reading else self.visit(node.value)
+        return node
+
+    def _comprehension(self, node: ComprehensionNode, *, lazy: bool = False) -> ast.expr:
+        scope, outer = self.scopes.by_node[node], self.scope
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        waits = lazy or suspends(*parts, *(test for part in node.generators for test in part.ifs))
+        waits = waits or any(part.is_async for part in node.generators)
+        for place, part in enumerate(node.generators):
+            self._no_temporaries += 1
+            self.scope = outer if place == 0 else scope
+            nested = nesting(part.target)
+            part.iter = self.visit(part.iter) if part.is_async else self.iteration(part.iter, nested, waits=waits)
+            self._no_temporaries -= 1
+            self.scope = scope
+            part.target = self.visit(part.target)
+            part.ifs = [self.truth(test) for test in part.ifs]
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = self.visit(node.key), self.visit(node.value)
+        else:
+            node.elt = self.visit(node.elt)
+        self.scope = outer
+        return self._named(node)
+
+    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension  # noqa: N815 — as above
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:  # noqa: N802 — as above
+        return self._comprehension(node, lazy=True)
+
+    def consumed(self, node: ast.expr) -> ast.expr:
+        """Return a rewritten generator expression that its receiver consumes at once."""
+        assert isinstance(node, ast.GeneratorExp)
+        rewritten = self._comprehension(node)
+        return rewritten.args[0] if isinstance(rewritten, ast.Call) else rewritten
+
+    def iteration(self, node: ast.expr, nested: int, *, waits: bool) -> ast.expr:
+        """Return the rewritten iterable of a loop.
+
+        Args:
+            node: the iterable.
+            nested: how deep the loop's target unpacks each item.
+            waits: the loop may be suspended between two items.
+        """
+        if not self.active:
+            return self.visit(node)  # type: ignore[no-any-return]  # NodeTransformer.visit is untyped
+        content = self.contents(node)
+        if isinstance(node, ast.Call) and self.is_builtin(node.func) == "range":
+            return content
+        return self.hook("iterate", node, content, self.constant(waits, node), self.constant(nested, node))
+
+    # -- functions -----------------------------------------------------------------------------------------------
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:  # noqa: N802 — as above
+        self.visit_defaults(node.args)
+        outer, active, kept = self.scope, self.active, self._no_temporaries
+        with self.entered("<lambda>", node.lineno):
+            self.scope, self.active, self._no_temporaries = self.scopes.by_node[node], self.inside_root, 0
+            node.body = self.visit(node.body)
+        self.scope, self.active, self._no_temporaries = outer, active, kept
+        return node
+
+    @contextmanager
+    def entered(self, name: str, first_line: int) -> Iterator[None]:
+        """Follow the qualified name into a function, and notice the root."""
+        outside = self.inside_root
+        self.qualname.append(name)
+        self.inside_root = outside or (".".join(self.qualname), first_line) == self.root
+        self.qualname.append("<locals>")
+        yield
+        del self.qualname[-2:]
+        self.inside_root = outside
+
+    def visit_defaults(self, arguments: ast.arguments) -> None:
+        """Rewrite default values, which the enclosing scope evaluates; annotations stay."""
+        arguments.defaults = [self.visit(default) for default in arguments.defaults]
+        arguments.kw_defaults = [None if default is None else self.visit(default) for default in arguments.kw_defaults]
+
+
+def _has_slice(node: ast.expr) -> bool:
+    return isinstance(node, ast.Slice) or (isinstance(node, ast.Tuple) and any(map(_has_slice, node.elts)))

@@ -1,0 +1,39 @@
+"""Finds the holes of a certificate: code that ran and of which neither the rewriter nor the library table knows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+from simharness.instrument import library
+from simharness.instrument.calls import instrumented_codes
+
+
+@contextmanager
+def watch_modules() -> Iterator[set[str]]:
+    """Collect the names of modules with unknown code that runs in this block.
+
+    The set is filled while the block runs. A profile function that was set before is put back.
+    """
+    seen: set[str] = set()
+    # Kept by object, not by id: code that dies would lend its address to other code.
+    judged: dict[CodeType, None] = {}
+
+    def profile(frame: FrameType, event: str, _argument: Any) -> None:
+        code = frame.f_code
+        if event != "call" or id(code) in instrumented_codes or code in judged:
+            return
+        judged[code] = None
+        module = frame.f_globals.get("__name__", "?")
+        if module.partition(".")[0] != "simharness" and library.row_of(f"{module}.{code.co_qualname}") is None:
+            seen.add(module)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield seen
+    finally:
+        sys.setprofile(before)
