@@ -33,7 +33,7 @@ class FakeAgenda:
         self.queues: dict[int, deque[WorldEvent]] = {}
         self.timers: dict[int, tuple[int, str, Callable[[], None]]] = {}
         self.log: list[str] = []
-        self._steps = 0
+        self._steps: dict[int, int] = {}
         recorder.begin(name.ROOT, 0, active=False)
 
     def offer(self, event: WorldEvent) -> None:
@@ -88,9 +88,9 @@ class FakeAgenda:
         return self._step(name.static(f"test {label}"), label, action, values)
 
     def _step(self, process: int, label: str, action: Callable[[], object], values: tuple[int, ...]) -> Ran:
-        self._steps += 1
+        index = self._steps[process] = self._steps.get(process, 0) + 1
         recorder.narrating = True
-        recorder.begin(process, self._steps, active=True)
+        recorder.begin(process, index, active=True)
         self.chooser.begin(values)
         try:
             action()
