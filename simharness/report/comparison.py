@@ -215,14 +215,13 @@ def _overlap(a: Operation, b: Operation) -> bool:
 
 
 def _roots(races: list[tuple[int, int]], order: HappensBefore) -> set[tuple[int, int]]:
-    return {
-        (first, second)
-        for first, second in races
-        if not any(
-            other != (first, second) and order.before(other[0], first) and order.before(other[1], second)
-            for other in races
-        )
-    }
+    """Return the races that no other one brought about: none is before them at both ends."""
+    roots: list[tuple[int, int]] = []
+    # In order of positions, so that whatever a race may follow from has been judged; and it follows from a root.
+    for first, second in sorted(races):
+        if not any(order.before(one, first) and order.before(two, second) for one, two in roots):
+            roots.append((first, second))
+    return set(roots)
 
 
 def _decisive(two: _Matched, races: list[tuple[int, int]], known: _Known) -> Pair | None:
@@ -286,8 +285,9 @@ def _pair_by_witness(steps: Steps, finding: Finding) -> Pair | None:
     """Return the decisive read and the commit that came too late: both as the finding names them, or the next one."""
     known = {position for position in finding.witness if 0 <= position < len(steps)}
     best: tuple[tuple[bool, int], Pair] | None = None
-    for first, second in combinations(range(len(steps)), 2):
-        if first not in known or steps[first].process == steps[second].process:
+    later = ((first, second) for first in sorted(known) for second in range(first + 1, len(steps)))
+    for first, second in later:
+        if steps[first].process == steps[second].process:
             continue
         for one, two in _operation_pairs(steps, first, second):
             a, b = steps[first].operations[one.operation], steps[second].operations[two.operation]

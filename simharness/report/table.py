@@ -122,26 +122,32 @@ def _block(scenario: str, rows: list[VerdictRow], width: int, ascii_only: bool) 
     varying = _varying(rows)
     # Sorted by appearance: the order of keys is that of the scenario file.
     common = {key: value for key, value in rows[0].case.items() if key not in varying}
-    title: list[layout.Piece] = [(layout.clean(scenario, ascii_only=ascii_only), "bold")]
-    if common:
-        title.append((f"  {layout.clean(case_text(common), ascii_only=ascii_only)}", "dim"))
+    title = layout.clean(scenario, ascii_only=ascii_only)
+    same = layout.wrap(layout.clean(case_text(common), ascii_only=ascii_only), width - cell_len(title) - 2)
+    indent = " " * (cell_len(title) + 2)
     cells = [_cells(row, varying, ascii_only) for row in rows]
-    columns = _columns(cells, rows, width)
+    columns = _columns(cells, rows, varying, width)
     widths = {column: max(cell_len(column), *(cell_len(cell[column]) for cell in cells)) for column in columns}
-    lines = [layout.assemble(title)]
+    lines = [layout.assemble([(title, "bold"), ("  " + same[0], "dim")])]
+    lines.extend(Text(indent + line, "dim") for line in same[1:])
     heading = (" " * _GAP).join(_place(column, column, widths[column]) for column in columns)
     lines.append(Text("  " + heading.rstrip(), "dim"))
     for row, cell in zip(rows, cells, strict=True):
         placed = [(_place(name, cell[name], widths[name]) + " " * _GAP, _style(name, row)) for name in columns]
         lines.append(layout.assemble([("  ", ""), *placed]))
-        for text in _below(row, cell, columns, ascii_only):
+        for text in _below(row, cell, columns, varying, ascii_only):
             lines.extend(Text("      " + line, "dim") for line in layout.wrap(text, width - 6))
     return lines
 
 
-def _below(row: VerdictRow, cell: dict[str, str], columns: list[str], ascii_only: bool) -> list[str]:
+def _below(
+    row: VerdictRow, cell: dict[str, str], columns: list[str], varying: list[str], ascii_only: bool
+) -> list[str]:
     """Return the lines below a case: what has no column, then its note."""
     lines = []
+    unsaid = {key: row.case[key] for key in varying if key in row.case and key not in columns}
+    if unsaid:
+        lines.append(layout.clean(case_text(unsaid), ascii_only=ascii_only))
     if "by" in cell and cell["by"] and "by" not in columns:
         lines.append(f"by {cell['by']}")
     if not {"explored", "interleavings"} & set(columns):
@@ -185,7 +191,7 @@ def _expectation(row: VerdictRow, signs: Symbols) -> str:
     return f"{signs.ok} yes" if row.ok else f"{signs.fail} NO: {row.expected}"
 
 
-def _columns(cells: list[dict[str, str]], rows: list[VerdictRow], width: int) -> list[str]:
+def _columns(cells: list[dict[str, str]], rows: list[VerdictRow], varying: list[str], width: int) -> list[str]:
     """Return the columns that fit; what does not fit even so is left to lines of its own."""
     columns = [column for column in cells[0] if column != "interleavings"]
     if not any(row.verdict is Verdict.VIOLATED for row in rows):
@@ -195,6 +201,9 @@ def _columns(cells: list[dict[str, str]], rows: list[VerdictRow], width: int) ->
     for column in (*_EXPENDABLE, *_MOVABLE):
         if _needed(columns, cells) > width and column in columns:
             columns.remove(column)
+    if _needed(columns, cells) > width:
+        # What is left of the head of a row then: the verdict, with the case below it.
+        columns = [column for column in columns if column not in varying]
     return columns
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from simharness.core.step import Operation
@@ -143,9 +144,13 @@ def _verdict(
     refutes = _refutes(counterexample)
     word, style = (f"{signs.fail} FAIL", "bold red") if refutes else (f"{signs.warn} WARN", "bold yellow")
     scenario = layout.clean(heading.scenario, ascii_only=ascii_only)
-    case = layout.clean(case_text(heading.case), ascii_only=ascii_only)
-    first: list[layout.Piece] = [(word, style), (" ", ""), (scenario, "bold"), ("  " + case if case else "", "")]
-    lines = layout.spread(first, _order_text(heading), width)
+    first: list[layout.Piece] = [(word, style), (" ", ""), (scenario, "bold")]
+    room = width - len(word) - cell_len(scenario) - 3
+    case = layout.wrap(layout.clean(case_text(heading.case), ascii_only=ascii_only), max(room, width // 2))
+    if cell_len(case[0]) <= room:
+        first.append(("  " + case.pop(0), ""))
+    *above, last = [first, *([("  " + line, "")] for line in case)]
+    lines = [*map(layout.assemble, above), *layout.spread(last, _order_text(heading), width)]
     finding = counterexample.finding
     message = layout.clean(f"{finding.invariant} {finding.message}", ascii_only=ascii_only)
     for number, (line, source) in enumerate(layout.beside(message, _source(failing, finding), width)):

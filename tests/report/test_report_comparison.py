@@ -132,6 +132,23 @@ def test_the_decisive_read_says_what_was_not_committed() -> None:
     )
 
 
+def test_swaps_that_follow_from_another_swap_are_not_counted() -> None:
+    """Both rows of the second session are read after the commit there: one swap, two reversed races."""
+
+    def twice(execution: RecordedExecution, position: int) -> RecordedExecution:
+        steps = list(execution.steps)
+        again = replace(steps[position], index=9)
+        later = [
+            replace(step, cause=step.cause + 1 if step.cause is not None and step.cause > position else step.cause)
+            for step in steps[position + 1 :]
+        ]
+        return replace(execution, steps=(*steps[: position + 1], again, *later))
+
+    finding = replace(bug.finding(), step=23)
+    comparison = compare(twice(bug.failing(), 15), twice(bug.passing(), 19), finding)
+    assert comparison.swaps == 1
+
+
 @pytest.mark.parametrize("compared", [True, False])
 def test_shown_and_folded_steps_add_up(compared: bool) -> None:
     passing = bug.passing() if compared else None

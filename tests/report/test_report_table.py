@@ -43,6 +43,22 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(cell_len(line) for line in lines) <= width
 
 
+def test_a_matrix_of_many_keys_puts_the_case_below_its_verdict() -> None:
+    rows = [
+        row("p", Verdict.PROVEN, case={f"some_long_key_{key}": f"value {index}" for key in range(6)})
+        for index in (1, 2)
+    ]
+    text = verdict_table(rows, 80).plain
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert "some_long_key_5=value 2" in " ".join(text.split())
+
+
+def test_a_long_common_case_is_wrapped() -> None:
+    rows = [row("p", Verdict.PROVEN, case={f"some_long_key_{key}": "value" for key in range(6)})]
+    text = verdict_table(rows, 80).plain
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+
+
 @pytest.mark.parametrize(("width", "said"), [(60, " interleavings"), (100, ""), (200, " interleavings")])
 def test_what_was_explored_is_always_said(width: int, said: str) -> None:
     text = verdict_table(ROWS, width).plain

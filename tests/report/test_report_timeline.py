@@ -132,6 +132,15 @@ def test_lanes_of_any_name_get_two_letters_of_their_own() -> None:
     assert "re reconciler" in text
 
 
+@pytest.mark.parametrize("width", [40, 80, 139, 140])
+def test_a_long_case_is_wrapped_and_whole(width: int) -> None:
+    heading = Heading("bot-update", {f"key_{number}": "value" for number in range(9)}, 1, 2)
+    text = to_text(bug.failing(), bug.passing(), heading, bug.counterexample(), width=width)
+    head = text.split("Q5 ")[0]
+    assert all(f"key_{number}=value" in head.replace("\n", "") for number in range(9))
+    assert width < 80 or max(cell_len(line) for line in head.splitlines()) <= width
+
+
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 paths = st.from_regex(r"[a-z_/]{1,90}\.py:[1-9][0-9]{0,4}", fullmatch=True)
 
