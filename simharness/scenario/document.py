@@ -142,7 +142,7 @@ class _Reader:
         return items
 
     def _scalar(self, node: ScalarNode) -> str | int | bool | Decimal | None:
-        text = str(node.value)
+        text = self._text(node)
         kind = str(node.tag).removeprefix(_TAG)
         if kind in {"str", "timestamp", "value"}:
             return text
@@ -158,6 +158,16 @@ class _Reader:
         except ValueError:
             raise self._error(node, f"{text[:40]!r} is not a number that can be used here") from None
         raise self._error(node, f"the tag {node.tag} is not allowed; only plain values are read")
+
+    def _text(self, node: ScalarNode) -> str:
+        text = str(node.value)
+        if text.isascii():
+            return text
+        try:
+            # JSON writes what lies beyond 16 bits as two escapes; YAML leaves them as two halves.
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self._error(node, "the text holds half a character (a lone surrogate)") from None
 
     def _expect_tag(self, node: Node, kind: str) -> None:
         if node.tag != _TAG + kind:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# What is longer was not meant to be a name, and comparing it with every name takes its time.
+_WORD_MAX = 60
+
 
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the one of ``known`` that ``word`` was probably meant to be, or None.
@@ -23,6 +26,7 @@ def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 def unknown(kind: str, word: str, known: Iterable[str], *, where: str = "") -> str:
     """Return ``unknown <kind> '<word>'<where>`` with a suggestion, or with all that is known if that is little."""
     names = sorted(known)
+    word = word if len(word) <= _WORD_MAX else f"{word[:_WORD_MAX]}…"
     text = f"unknown {kind} {word!r}{where}"
     match = closest(word, names)
     if match is not None:
