@@ -118,7 +118,7 @@ class FakeExchange:
             "average": None,
             "trades": [],
             "timestamp": self.now_ms,
-            "triggerPrice": params.get("triggerPrice"),
+            "triggerPrice": Decimal(params["triggerPrice"]) if moment == "stop" else None,
         }
         self.orders[number] = order
         if moment == "close":

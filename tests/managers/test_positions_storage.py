@@ -126,7 +126,13 @@ def test_numbers_as_text_are_read_exactly():
     assert PositionUpdate.from_ccxt({"symbol": SYMBOL, "markPrice": "0.10"}).mark_price == Decimal("0.10")
 
 
-def test_an_execution_in_the_raw_event_is_read_as_a_fill():
-    event = {"id": "1", "symbol": SYMBOL, "info": {"t": 7, "l": "0.5", "L": "100", "n": "0.01"}}
-    (fill,) = OrderReport.from_ccxt(event).fills
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"t": 7, "l": "0.5", "L": "100", "n": "0.01"},
+        {"tradeId": "7", "lastQty": "0.5", "lastPrice": "100", "lastFee": "0.01"},
+    ],
+)
+def test_an_execution_in_the_raw_event_is_read_as_a_fill(info):
+    (fill,) = OrderReport.from_ccxt({"id": "1", "symbol": SYMBOL, "info": info}).fills
     assert (fill.trade_id, fill.quantity, fill.price, fill.fee) == ("7", Decimal("0.5"), 100, Decimal("0.01"))

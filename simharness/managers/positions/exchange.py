@@ -23,6 +23,11 @@ from simharness.managers.positions.state import (
 )
 
 FINAL_STATUSES = frozenset({"closed", "canceled", "expired", "rejected"})
+# Where ccxt's unified parameters are not enough (ccxt 4.5, seen on the requests that it sends).
+NEED_TRIGGER_DIRECTION = frozenset({"bybit"})
+CLIENT_ID_QUERY = {"bybit": "orderLinkId"}
+# Trade id, quantity, price and fee: in Binance's ORDER_TRADE_UPDATE, and spelled out.
+RAW_FILLS = (("t", "l", "L", "n"), ("tradeId", "lastQty", "lastPrice", "lastFee"))
 Answer = TypeVar("Answer")
 
 
@@ -156,23 +161,27 @@ class OrderReport:
 
 
 def _raw_fill(info: Any) -> tuple[Fill, ...]:
-    # Binance's ORDER_TRADE_UPDATE carries its one execution in these keys, and ccxt passes them through.
-    if not isinstance(info, Mapping) or not info.get("t") or not info.get("l"):
+    """Return the one execution that an order event reports, which ccxt leaves in `info`."""
+    if not isinstance(info, Mapping):
         return ()
-    return (
-        Fill(str(info["t"]), Decimal(str(info["l"])), Decimal(str(info["L"])), decimal_or_none(info.get("n")) or ZERO),
-    )
+    for trade_id, quantity, price, fee in RAW_FILLS:
+        if info.get(trade_id) and info.get(quantity):
+            return (
+                Fill(
+                    str(info[trade_id]),
+                    Decimal(str(info[quantity])),
+                    Decimal(str(info[price])),
+                    decimal_or_none(info.get(fee)) or ZERO,
+                ),
+            )
+    return ()
 
 
 class ExchangeManager:
-    """Thin layer over a `ccxt.pro` client.
+    """Thin layer over a `ccxt.pro` client."""
 
-    `trigger_direction` adds ccxt's `triggerDirection` to stop orders, which Bybit asks for.
-    """
-
-    def __init__(self, client: ExchangeClient, *, trigger_direction: bool = False) -> None:
+    def __init__(self, client: ExchangeClient) -> None:
         self.client = client
-        self._trigger_direction = trigger_direction
 
     @property
     def name(self) -> str:
@@ -190,8 +199,9 @@ class ExchangeManager:
     ) -> OrderReport:
         """Send a reduce-only market order that waits for `trigger_price`."""
         params = _params(reduce_only=True, client_id=client_id)
-        params["triggerPrice"] = trigger_price
-        if self._trigger_direction:
+        # Text, because ccxt overlooks a Decimal among the parameters, and would send an immediate market order.
+        params["triggerPrice"] = format(trigger_price, "f")
+        if self.name in NEED_TRIGGER_DIRECTION:
             params["triggerDirection"] = "descending" if side == "sell" else "ascending"
         return await self._create(symbol, side, quantity, params)
 
@@ -209,8 +219,10 @@ class ExchangeManager:
         """Return an order by the exchange's id or else by ours; raise `OrderMissing` if it is not known there."""
         params: dict[str, Any] = {"trigger": True} if conditional else {}
         if exchange_id is None:
-            params["clientOrderId"] = client_id
-        answer = await _judged(self.client.fetch_order(exchange_id or "", symbol, params))
+            key = CLIENT_ID_QUERY.get(self.name)
+            params[key or "clientOrderId"] = client_id
+            exchange_id = None if key is None else ""  # ccxt's Bybit would send the id "None".
+        answer = await _judged(self.client.fetch_order(exchange_id, symbol, params))
         return OrderReport.from_ccxt(answer, symbol)
 
     async def fetch_fills(self, symbol: str, exchange_id: str) -> tuple[Fill, ...]:
