@@ -12,7 +12,7 @@ from simharness.core.time import format_seconds
 from simharness.core.verdict import RecordedExecution
 from simharness.report import layout
 from simharness.report.comparison import Comparison, Pair, Place
-from simharness.report.holdings import Held, describe
+from simharness.report.holdings import Detail, Held, describe
 from simharness.report.lanes import Gutter, Symbols, lane_name, lanes_of, narrow_gutter, wide_gutter
 from simharness.report.selection import Fold, Item
 from simharness.report.sentences import step_phrase
@@ -83,13 +83,13 @@ def draw(evidence: Evidence) -> tuple[Gutter, list[Text]]:
 
 
 def _fit(evidence: Evidence, gutter: Gutter, *, wide: bool) -> tuple[list[_Row], _Columns]:
-    """Return rows whose database cells name their subjects if there is room for that."""
+    """Return rows whose database cells say as much as there is room for."""
     rows: list[_Row] = []
     columns = _Columns(0, 0, 0, 0)
-    for subjects in (True, False):
-        rows = _rows(evidence, gutter, subjects=subjects)
+    for detail, room in zip(Detail, (2 * _EVENT_WIDE_MIN, _EVENT_WIDE_MIN, 0), strict=True):
+        rows = _rows(evidence, gutter, detail)
         columns = _columns(rows, gutter, evidence.width, wide=wide)
-        if columns.event >= 2 * _EVENT_WIDE_MIN:
+        if columns.event >= room:
             break
     return rows, columns
 
@@ -123,7 +123,7 @@ def _headings(gutter: Gutter, columns: _Columns, width: int) -> list[Text]:
     return lines
 
 
-def _rows(evidence: Evidence, gutter: Gutter, *, subjects: bool) -> list[_Row]:
+def _rows(evidence: Evidence, gutter: Gutter, detail: Detail) -> list[_Row]:
     rows: list[_Row] = []
     steps = evidence.failing.steps
     for item in evidence.selection:
@@ -131,7 +131,7 @@ def _rows(evidence: Evidence, gutter: Gutter, *, subjects: bool) -> list[_Row]:
             if item.count >= _FOLD_MIN:
                 rows.append(_Row(gutter.folded(), item.text, style="dim"))
         elif steps[item].operations:
-            rows.extend(_step_rows(evidence, gutter, item, subjects=subjects))
+            rows.extend(_step_rows(evidence, gutter, item, detail))
         else:
             rows.append(_silent_row(evidence, gutter, item))
     if evidence.comparison.finding.step is None:
@@ -141,7 +141,7 @@ def _rows(evidence: Evidence, gutter: Gutter, *, subjects: bool) -> list[_Row]:
     return rows
 
 
-def _step_rows(evidence: Evidence, gutter: Gutter, position: int, *, subjects: bool) -> list[_Row]:
+def _step_rows(evidence: Evidence, gutter: Gutter, position: int, detail: Detail) -> list[_Row]:
     step = evidence.failing.steps[position]
     rows = []
     for number, operation in enumerate(step.operations):
@@ -155,9 +155,9 @@ def _step_rows(evidence: Evidence, gutter: Gutter, position: int, *, subjects: b
                 " ".join([operation.text, *tags]),
                 mark,
                 format_seconds(step.time_ns),
-                str(position) if number == 0 else "",
-                describe(held.committed, subjects=subjects),
-                describe(held.uncommitted, subjects=subjects),
+                str(position),
+                describe(held.committed, detail),
+                describe(held.uncommitted, detail),
                 operation.source or "",
                 _style(mark, operation),
                 _swapped(evidence.comparison.pair, place),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from simharness.core.step import Operation, Step
 from simharness.report.lanes import target_of
@@ -125,13 +126,22 @@ class Holdings:
         return Held(committed, uncommitted, waits_for)
 
 
-def describe(values: dict[str, Values], *, subjects: bool) -> str:
-    """Return values as ``orders#1 reason=NULL``, or without the subject if there is only one."""
-    subjects = subjects or len(values) > 1
+class Detail(IntEnum):
+    """How much is said of a value, from much to little; several subjects are always named, and several columns."""
+
+    SUBJECT = 0
+    COLUMN = 1
+    VALUE = 2
+
+
+def describe(values: dict[str, Values], detail: Detail) -> str:
+    """Return values as ``orders#1 reason=NULL``, ``reason=NULL`` or ``NULL``."""
+    subjects = detail is Detail.SUBJECT or len(values) > 1
     # Sorted by subject; the values keep the order in which they were given, which is that of the statement.
     parts = []
     for subject, pairs in sorted(values.items()):
-        text = " ".join(f"{key}={value}" for key, value in pairs.items())
+        bare = detail is Detail.VALUE and len(pairs) == 1 and not subjects
+        text = " ".join(value if bare else f"{key}={value}" for key, value in pairs.items())
         parts.append(f"{subject} {text}" if subjects else text)
     return "; ".join(parts)
 

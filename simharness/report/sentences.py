@@ -5,7 +5,7 @@ from __future__ import annotations
 from simharness.core.step import Operation, Step
 from simharness.core.verdict import RecordedExecution
 from simharness.report.comparison import Comparison, Pair, Place
-from simharness.report.holdings import Held, describe, subjects_of
+from simharness.report.holdings import Detail, Held, describe, subjects_of
 from simharness.report.lanes import lane_name
 
 # A row has many columns; a sentence has room for so many.
@@ -61,7 +61,7 @@ def _read_sentence(letter: str, operation: Operation, held: Held, pair: Pair) ->
     subject = ", ".join(subjects_of(operation))
     wanted = _telling(operation, held, elsewhere)
     sentence = f"[{letter}] reads {subject} {_values(operation.observed, wanted)}".replace("  ", " ")
-    uncommitted = describe(held.uncommitted, subjects=False)
+    uncommitted = describe(held.uncommitted, Detail.COLUMN)
     if uncommitted:
         sentence += f": {uncommitted} is written but not committed"
     sentence += "."

@@ -6,7 +6,7 @@ import mission_bug as bug
 import postgresql_bug
 
 from simharness.core.step import Operation, Step
-from simharness.report.holdings import Held, describe, holdings_of
+from simharness.report.holdings import Detail, Held, describe, holdings_of
 
 
 def after(*operations: Operation, process: int = bug.FIRST_CONNECTION) -> Held:
@@ -65,5 +65,10 @@ def test_a_cycle_of_waits_is_closed() -> None:
 
 
 def test_values_of_several_subjects_always_name_them() -> None:
-    assert describe({"a#1": {"x": "1"}}, subjects=False) == "x=1"
-    assert describe({"b#1": {"y": "2"}, "a#1": {"x": "1"}}, subjects=False) == "a#1 x=1; b#1 y=2"
+    one, two = {"a#1": {"x": "1"}}, {"b#1": {"y": "2"}, "a#1": {"x": "1"}}
+    assert [describe(one, detail) for detail in Detail] == ["a#1 x=1", "x=1", "1"]
+    assert {describe(two, detail) for detail in Detail} == {"a#1 x=1; b#1 y=2"}
+
+
+def test_a_bare_value_is_only_told_if_there_is_one() -> None:
+    assert describe({"a#1": {"x": "1", "y": "2"}}, Detail.VALUE) == "x=1 y=2"
