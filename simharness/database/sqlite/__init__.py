@@ -3,6 +3,6 @@
 from simharness.database.sqlite.abandon import abandon, quiet_abandon
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.seam import SqliteSeam
-from simharness.database.sqlite.session import Wait
+from simharness.database.sqlite.waiting import Wait
 
 __all__ = ["SqliteDatabase", "SqliteSeam", "Wait", "abandon", "quiet_abandon"]

@@ -25,7 +25,8 @@ from simharness.database.shape import StatementShape, Verb
 from simharness.database.sqlite.clock import DEFAULT_EPOCH_NS, VirtualCalendar
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.request import Request
-from simharness.database.sqlite.session import Session, Wait
+from simharness.database.sqlite.session import Session
+from simharness.database.sqlite.waiting import Wait, arm, wait_of
 from simharness.errors import Nondeterminism
 
 # How far up the stack SQLAlchemy's frames are from the mailbox.
@@ -117,7 +118,7 @@ class SqliteSeam:
 
     def waits(self) -> list[Wait]:
         """Return which statements wait for which connection."""
-        return [wait for _, session in self._connections if (wait := session.wait()) is not None]
+        return [wait for _, session in self._connections if (wait := wait_of(session)) is not None]
 
     # -- for sessions ----------------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class SqliteSeam:
         """Let the statements that wait from now on start their timeouts."""
         for _, session in self._connections:
             if session.database is database:
-                session.arm()
+                arm(session)
 
     def inspect(self, shape: StatementShape) -> None:
         """Look for what no seam can make repeatable or precise."""

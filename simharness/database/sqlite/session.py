@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane
 from simharness.core.agenda import WorldEvent
@@ -21,28 +21,11 @@ from simharness.database.shape import Verb
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.narration import Narrator
 from simharness.database.sqlite.request import Request
+from simharness.database.sqlite.waiting import arm, disarm
 from simharness.errors import Nondeterminism
 
 if TYPE_CHECKING:
     from simharness.database.sqlite.seam import SqliteSeam
-
-_LOCKED = "database is locked"
-
-
-class Wait(NamedTuple):
-    """A statement that waits for the writer lock.
-
-    Args:
-        waiter: causal name of the waiting statement.
-        holder: causal name of the connection that holds the lock.
-        statement: what waits, for messages.
-        source: ``path:line`` of the waiting call, while narrating.
-    """
-
-    waiter: int
-    holder: int
-    statement: str
-    source: str | None
 
 
 def _unused() -> int:
@@ -58,11 +41,12 @@ class Session:
 
     Attributes:
         key: causal name of the connection, or of its present checkout from a pool.
+        queue: operations that were handed in and have not happened, in order.
         written: what its transaction changed so far.
     """
 
     def __init__(self, seam: SqliteSeam, *, adapted: bool) -> None:
-        self._seam = seam
+        self.seam = seam
         self.adapted = adapted
         self.key = recorder.fresh("connection")
         self.raw: sqlite3.Connection | None = None
@@ -124,7 +108,7 @@ class Session:
         raw = request.result
         if isinstance(raw, sqlite3.Connection):
             try:
-                self.database = self._seam.adopt(raw)
+                self.database = self.seam.adopt(raw)
             except Nondeterminism as error:
                 raw.close()
                 request.error = error
@@ -143,7 +127,7 @@ class Session:
                 self._timeout_ms = max(0, int(value))
             request.rewrite(f"SELECT {self._timeout_ms} AS timeout")
         elif name == "journal_mode" and value not in {"", "wal"}:
-            self._seam.find(f"PRAGMA journal_mode={value} was ignored: statements are explored in WAL mode")
+            self.seam.find(f"PRAGMA journal_mode={value} was ignored: statements are explored in WAL mode")
             request.rewrite("PRAGMA journal_mode")
 
     def _at_once(self, request: Request, *, rounds: bool) -> None:
@@ -155,29 +139,29 @@ class Session:
         self._answer(request, rounds=rounds)
 
     def _answer(self, request: Request, *, rounds: bool) -> None:
-        if rounds and request.future is not None and self._seam.agenda is not None:
+        if rounds and request.future is not None and self.seam.agenda is not None:
             request.process = recorder.fresh("sql")
-            self._deliver(request)
+            self.deliver(request)
         else:
             request.resolve()
 
     def _offer(self, request: Request) -> None:
-        agenda = self._seam.agenda
+        agenda = self.seam.agenda
         request.process = recorder.fresh("sql")
         if recorder.narrating:
             request.source = lane.caller()
         if request.shape is not None:
-            self._seam.inspect(request.shape)
+            self.seam.inspect(request.shape)
         self.queue.append(request)
         if agenda is None:
             self._execute(request)
             return
         self._offer_execution(request)
-        self.arm()
+        arm(self)
 
     def _offer_execution(self, request: Request) -> None:
-        assert self._seam.agenda is not None
-        self._seam.agenda.offer(
+        assert self.seam.agenda is not None
+        self.seam.agenda.offer(
             WorldEvent(
                 request.process,
                 Kind.EXECUTE,
@@ -190,47 +174,15 @@ class Session:
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def _ready(self, request: Request) -> bool:
-        return bool(self.queue) and self.queue[0] is request and not self._blocked(request)
+        return bool(self.queue) and self.queue[0] is request and not self.blocked(request)
 
-    def _blocked(self, request: Request) -> bool:
+    def blocked(self, request: Request) -> bool:
         """Whether SQLite's busy handler would be waiting: the lock is taken and this connection read nothing yet."""
         assert self.database is not None
         holder = self.database.holder
         if holder is None or holder is self or not (request.takes_lock or request.retried):
             return False
         return self._timeout_ms > 0 and not self._has_snapshot()
-
-    def wait(self) -> Wait | None:
-        """Return who this connection waits for, if it does."""
-        if not self.queue or self.database is None or self.database.holder is None or not self._blocked(self.queue[0]):
-            return None
-        request = self.queue[0]
-        return Wait(request.process, self.database.holder.key, request.label, request.source)
-
-    def arm(self) -> None:
-        """Start the lock timeout of a statement that has begun to wait, where the scenario allows one."""
-        if self.database is None or self.database.lock_timeout_ns is None or self.wait() is None:
-            return
-        request = self.queue[0]
-        if request.timer is None and self._seam.agenda is not None:
-            request.timer = self._seam.agenda.after(
-                self.database.lock_timeout_ns, f"lock timeout of {request.label}", lambda: self._give_up(request)
-            )
-
-    def _give_up(self, request: Request) -> None:
-        assert self.database is not None
-        assert self._seam.agenda is not None
-        request.timer = None
-        recorder.read(self.database.keys.writer)
-        recorder.write(self.key)
-        if not self.queue or self.queue[0] is not request or not self._blocked(request):
-            return
-        self._seam.agenda.withdraw(request.process)
-        self.queue.popleft()
-        error = sqlite3.OperationalError(_LOCKED)
-        error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_BUSY, "SQLITE_BUSY"
-        request.error = error
-        self._deliver(request)
 
     # -- the database acts -----------------------------------------------------------------------------------------
 
@@ -240,7 +192,7 @@ class Session:
         if self.raw is None:  # closed by an operation before this one; the driver says so itself
             self.queue.popleft()
             request.call()
-            self._deliver(request)
+            self.deliver(request)
             return
         keys = self.database.keys
         recorder.read(keys.everything)
@@ -261,9 +213,8 @@ class Session:
         self._settle(request, was_open=was_open, had_snapshot=had_snapshot)
         if narrator is not None:
             narrator.finish()
-        if request.timer is not None and self._seam.agenda is not None:
-            self._seam.agenda.cancel_timer(request.timer)
-        self._deliver(request)
+        disarm(self, request)
+        self.deliver(request)
 
     def _may_retry(self, request: Request) -> bool:
         """Whether a text that was not understood met the lock and had no effect."""
@@ -273,14 +224,14 @@ class Session:
             single
             and self.database.holder not in {None, self}
             and self._timeout_ms > 0
-            and self._seam.agenda is not None
+            and self.seam.agenda is not None
         )
 
     def _retry(self, request: Request) -> None:
         request.retried = True
         request.error = None
         self._offer_execution(request)
-        self.arm()
+        arm(self)
 
     def _settle(self, request: Request, *, was_open: bool, had_snapshot: bool) -> None:
         """Bring the transaction, the lock and the footprint up to date with what the database did."""
@@ -328,7 +279,7 @@ class Session:
         if (self._touched or self._reading()) and self.database.locked():
             recorder.write(self.database.keys.writer)
             self.database.holder = self
-            self._seam.lock_taken(self.database)
+            self.seam.lock_taken(self.database)
 
     def _keep_snapshot(self, request: Request, *, is_open: bool, had_snapshot: bool) -> None:
         assert self.database is not None
@@ -357,8 +308,9 @@ class Session:
         self.database.keys.record_published(self.written)
         self.written = NOTHING
 
-    def _deliver(self, request: Request) -> None:
-        agenda = self._seam.agenda
+    def deliver(self, request: Request) -> None:
+        """Offer the reply, or hand it over at once where nobody explores."""
+        agenda = self.seam.agenda
         if agenda is None or request.future is None:
             request.resolve()
             return
