@@ -101,7 +101,6 @@ def to_svg(text: Text, title: str, *, width: int) -> str:
         color_system="truecolor",
         legacy_windows=False,
         no_color=False,
-        _environ={},
     )
     layout.emit(console, text)
     # rich derives ids from the segments' reprs unless told; ours depend on the text alone.

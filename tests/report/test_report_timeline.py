@@ -57,6 +57,7 @@ def test_a_deadlock_names_its_cycle() -> None:
     execution = postgresql_bug.deadlocking()
     counterexample = postgresql_bug.counterexample(execution, Finding("S12", "deadlock", 4))
     text = to_text(execution, None, Heading("ab-ba"), counterexample, width=120)
+    assert "SELECT bots#1 FOR UPDATE" in text, "who took the lock is told, whatever the causal past says"
     assert "[waits for handler]" in text
     assert "[deadlock: handler → endpoint → handler]" in text
 
