@@ -99,8 +99,8 @@ def check_writable(option: str, path: Path | None) -> None:
     Raises:
         ScenarioError: ``path`` is a folder, or its folder cannot be made or written to.
     """
-    if path is None:
-        return
+    if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
+        return  # nothing asked for, or a pipe or device such as /dev/stdout
     if path.is_dir():
         raise ScenarioError(f"{option}: {path} is a folder")
     try:
