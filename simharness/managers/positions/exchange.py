@@ -53,11 +53,6 @@ class ExchangeClient(Protocol):
     async def fetch_order(self, id: Any, symbol: Any = None, params: Any = ...) -> Any:  # noqa: A002 — ccxt's name
         """Return one order, found by its id or by `params["clientOrderId"]`."""
 
-    async def fetch_open_orders(
-        self, symbol: Any = None, since: Any = None, limit: Any = None, params: Any = ...
-    ) -> Any:
-        """Return the working orders."""
-
     async def fetch_positions(self, symbols: Any = None, params: Any = ...) -> Any:
         """Return the open positions."""
 
@@ -233,11 +228,6 @@ class ExchangeManager:
         trades = await _judged(fetch(symbol, None, None, {"orderId": exchange_id}))
         return tuple(Fill.from_ccxt(trade) for trade in trades if str(trade.get("order")) == exchange_id)
 
-    async def fetch_open_stops(self, symbol: str) -> list[OrderReport]:
-        """Return the conditional orders of `symbol` that wait for their trigger."""
-        answer = await _judged(self.client.fetch_open_orders(symbol, None, None, {"trigger": True}))
-        return [OrderReport.from_ccxt(order, symbol) for order in answer if _trigger_price(order) is not None]
-
     async def fetch_positions(self, symbols: Sequence[str] | None = None) -> list[PositionUpdate]:
         """Return the reported positions in order of their symbols; a symbol that is absent may still have one."""
         reports = await _judged(self.client.fetch_positions(None if symbols is None else list(symbols)))
@@ -264,10 +254,6 @@ def _params(*, reduce_only: bool, client_id: str | None) -> dict[str, Any]:
     if client_id is not None:
         params["clientOrderId"] = client_id
     return params
-
-
-def _trigger_price(order: Mapping[str, Any]) -> Decimal | None:
-    return decimal_or_none(order.get("triggerPrice") or order.get("stopPrice") or order.get("stopLossPrice"))
 
 
 async def _judged(call: Awaitable[Answer]) -> Answer:

@@ -79,7 +79,7 @@ class PositionManager:
         try:
             async with self.policy.guard(request.symbol):
                 state = await self.atomic.open_position(request)
-                await self.policy.register(state)
+                await self.register_position(state)
         except BaseException:
             self.policy.abandon(request.symbol)
             raise
@@ -93,7 +93,7 @@ class PositionManager:
         self.policy.ordered(request)
 
     async def register_position(self, state: PositionState) -> None:
-        """Track a position that was opened without this manager."""
+        """Track a position whose open is complete, also one that was opened without this manager."""
         await self.policy.register(state)
 
     async def close_position(self, symbol: str) -> bool:
