@@ -1,0 +1,171 @@
+"""A batch: what a client sends up to Query, Sync or Flush; the unit that executes and that is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from simharness.database.postgresql import intercept, wire
+from simharness.database.postgresql.backend import READY
+from simharness.database.postgresql.statement import CONTINUED, Statement, understand
+from simharness.database.postgresql.wire import Message
+
+# Each of these frontend messages is answered by one of _ANSWERS before the next is looked at.
+_ANSWERED = frozenset({b"P", b"B", b"D", b"E", b"C"})
+_ANSWERS = frozenset({b"1", b"2", b"3", b"T", b"n", b"C", b"s", b"I"})
+_COPY_IN = b"G"
+_INTEGERS = frozenset({20, 21, 23, 26})
+_TEXTS = frozenset({0, 25, 1043, 19})
+_BOOLEAN, _UUID = 16, 2950
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch on its way through the bridge.
+
+    Args:
+        messages: what goes to the server.
+        statements: what it executes, with the values bound to it.
+        ending: the kind of its last message.
+        process: the causal name of the request; 0 while it has none (batches that happen at once).
+        lane: who sent it, for timelines.
+        source: the line that sent it, for timelines.
+        reply: the server's answer so far.
+        hang_up: the client is gone after this one.
+    """
+
+    messages: list[Message]
+    statements: list[tuple[Statement, tuple[Any, ...]]] = field(default_factory=list)
+    ending: bytes = b"S"
+    process: int = 0
+    lane: str = ""
+    source: str | None = None
+    reply: list[Message] = field(default_factory=list)
+    hang_up: bool = False
+    answers_left: int = 0
+
+    @property
+    def label(self) -> str:
+        """A short text for schedules."""
+        if self.hang_up:
+            return "disconnect"
+        first = self.statements[0][0].label if self.statements else "parse"
+        more = len(self.statements) - 1
+        return f"{first} (+{more})" if more > 0 else first
+
+    @property
+    def instant(self) -> bool:
+        """Whether every statement may run at once."""
+        return all(statement.instant for statement, _ in self.statements)
+
+    @property
+    def copies(self) -> bool:
+        """Whether the server waits for COPY data after this."""
+        return bool(self.reply) and self.reply[-1].kind == _COPY_IN
+
+    def answered(self, message: Message) -> bool:
+        """Return whether ``message`` is the last of the answer."""
+        if message.kind in (READY, _COPY_IN):
+            return True
+        if self.ending != b"H":
+            return False
+        if message.kind == b"E":
+            return True
+        self.answers_left -= message.kind in _ANSWERS
+        return self.answers_left <= 0
+
+
+class Reader:
+    """Cuts a client's messages into batches, and remembers its prepared statements."""
+
+    def __init__(self) -> None:
+        self._pending: list[Message] = []
+        self._texts: dict[str, str] = {}
+        self._types: dict[str, tuple[int, ...]] = {}
+        self._described: list[str] = []
+        self.copying: bytes | None = None
+        self.mid_series = False
+
+    def add(self, message: Message) -> Batch | None:
+        """Take the next message and return the batch that it completes, if it does."""
+        self._pending.append(message)
+        if message.kind not in self._endings():
+            return None
+        messages, self._pending = self._pending, []
+        if self.copying is not None:
+            self.copying = None
+            return Batch(messages, [(understand("COPY data"), ())], b"S")
+        batch = Batch([], ending=message.kind)
+        self._read(messages, batch)
+        return batch
+
+    def learn(self, batch: Batch) -> None:
+        """Remember what the answer to a batch told: parameter types, and whether a series is open until its Sync."""
+        self.mid_series = batch.ending == b"H"
+        for message in batch.reply:
+            if message.kind == b"E":
+                self._described.clear()
+            elif message.kind == b"t" and self._described:
+                self._types[self._described.pop(0)] = wire.read_oids(message.body)
+
+    def _endings(self) -> bytes:
+        if self.copying is None:
+            return b"QSHX"
+        # In the extended protocol a Sync follows the data; the server swallowed the one before it.
+        return b"cf" if self.copying == b"Q" else b"S"
+
+    def _read(self, messages: list[Message], batch: Batch) -> None:
+        portals: dict[str, tuple[Statement, tuple[Any, ...]]] = {}
+        for message in messages:
+            sent = message
+            match message.kind:
+                case b"Q":
+                    sql = message.body[:-1].decode()
+                    sent = wire.query(intercept.rewritten(sql))
+                    batch.statements.append((understand(sql), ()))
+                case b"P":
+                    parsed = wire.read_parse(message)
+                    self._texts[parsed.statement] = parsed.sql
+                    self._types[parsed.statement] = parsed.oids
+                    sent = parsed._replace(sql=intercept.rewritten(parsed.sql)).encode()
+                case b"B":
+                    bound = wire.read_bind(message)
+                    portals[bound.portal] = self._bound(bound)
+                case b"D" if message.body[:1] == b"S":
+                    self._described.append(message.body[1:-1].decode())
+                case b"E":
+                    portal = message.body.split(b"\0", 1)[0].decode()
+                    batch.statements.append(portals.get(portal, (CONTINUED, ())))
+            batch.answers_left += message.kind in _ANSWERED
+            batch.messages.append(sent)
+
+    def _bound(self, bound: wire.Bind) -> tuple[Statement, tuple[Any, ...]]:
+        sql = self._texts.get(bound.statement, "")
+        types = self._types.get(bound.statement, ())
+        padded = (*types, *(-1 for _ in range(len(bound.values) - len(types))))
+        return understand(sql), tuple(
+            _value(binary, raw, oid) for (binary, raw), oid in zip(bound.values, padded, strict=False)
+        )
+
+
+class Unread:
+    """A bound value whose type says nothing about which rows it is equal to."""
+
+
+_UNREAD = Unread()
+
+
+def _value(binary: bool, raw: bytes | None, oid: int) -> Any:
+    """Return a bound value as Python's, where equal values are equal rows; something unknown otherwise."""
+    if raw is None:
+        return None
+    if not binary:
+        return raw.decode() if oid in _TEXTS | _INTEGERS | {_UUID, -1} else _UNREAD
+    if oid in _INTEGERS:
+        return int.from_bytes(raw, "big", signed=True)
+    if oid in _TEXTS:
+        return raw.decode()
+    if oid == _UUID:
+        return UUID(bytes=raw)
+    return bool(raw[0]) if oid == _BOOLEAN else _UNREAD

@@ -1,0 +1,124 @@
+"""The database of a world: prepared once, begun and ended once per execution."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from simharness.core.agenda import Agenda
+from simharness.database.footprints import DatabaseKeys
+from simharness.database.postgresql import catalog, tuning
+from simharness.database.postgresql.bridge import Bridge, Parking
+from simharness.database.postgresql.psycopg_seam import PsycopgSeam
+from simharness.database.postgresql.reset import Baseline
+from simharness.database.postgresql.server import Server
+from simharness.database.postgresql.transaction import Schema
+from simharness.database.postgresql.transport import SessionTransport
+
+
+class PostgresqlDatabase:
+    """A PostgreSQL database under the control of the explorer.
+
+    In order: :meth:`prepare` once; then, per execution, :meth:`begin`, the program (whose drivers connect through
+    :meth:`connect` and the psycopg seam), :meth:`end`; at last :meth:`close`.
+
+    Args:
+        server: a running server; the caller stops it.
+        label: the name of the database in footprints.
+    """
+
+    def __init__(self, server: Server, label: str = "postgresql") -> None:
+        self.server = server
+        self._keys = DatabaseKeys(label)
+        self._parking = Parking(server)
+        self._psycopg = PsycopgSeam()
+        self._plug = socket.socket(socket.AF_UNIX)
+        self._schema: Schema | None = None
+        self._baseline: Baseline | None = None
+        self.bridge: Bridge | None = None
+
+    def prepare(self, setup: Callable[[str], None] | None = None) -> None:
+        """Let ``setup`` create tables and rows, and remember them as the start of every execution.
+
+        Args:
+            setup: called with a SQLAlchemy URL (psycopg); must close its connections.
+        """
+        if setup is not None:
+            setup(self.server.url())
+        monitor = self._parking.monitor
+        adopt_clock(monitor.query)
+        self._baseline = Baseline(monitor)
+        self._schema = Schema(catalog.load(monitor), self._keys)
+        self._parking.close()
+        self.server.template()
+
+    def begin(self, agenda: Agenda, epoch_ns: int) -> None:
+        """Start an execution.
+
+        Args:
+            agenda: the loop's side.
+            epoch_ns: Unix time in nanoseconds that the virtual clock starts at.
+        """
+        assert self._schema is not None, "prepare() comes first"
+        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking)
+        self._psycopg.begin(self.bridge)
+
+    def end(self) -> None:
+        """End an execution, finished or not: sessions go back, dirtied tables are filled again."""
+        bridge, schema = self.bridge, self._schema
+        assert bridge is not None, "begin() comes first"
+        assert schema is not None, "prepare() comes first"
+        self.bridge = None
+        self._psycopg.end()
+        bridge.abandon()
+        if bridge.defined:
+            self._parking.close()
+            self.server.restore()
+        elif self._baseline is not None:
+            self._baseline.session = self._parking.monitor
+            self._baseline.refill(None if schema.all_dirty else schema.dirty)
+        schema.dirty.clear()
+        schema.all_dirty = False
+
+    def query(self, sql: str) -> list[list[str | None]]:
+        """Return rows as committed, as text, through a session of our own; for invariants and outcomes."""
+        return self._parking.monitor.query(sql)
+
+    async def connect(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: object = None,
+        port: object = None,
+        path: object = None,
+        ssl: object = None,
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Serve ``loop.create_connection`` and ``create_unix_connection`` for any host; nothing is dialled."""
+        del host, port, path, ssl
+        assert self.bridge is not None, "no execution is running"
+        protocol = protocol_factory()
+        transport = SessionTransport(loop, protocol, self.bridge, self._plug)
+        protocol.connection_made(transport)
+        return transport, protocol
+
+    def close(self) -> None:
+        """Let go of all sessions; the server goes on."""
+        if self.bridge is not None:
+            self.end()
+        self._psycopg.close()
+        self._parking.close()
+        self._plug.close()
+
+
+def adopt_clock(query: Callable[[str], list[list[str | None]]]) -> None:
+    """Put column defaults that a setup script wrote with the standard's keywords under the virtual clock."""
+    for keyword in tuning.KEYWORDS:
+        rows = query(
+            "SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', d.adrelid::regclass, a.attname,"
+            f" regexp_replace(pg_get_expr(d.adbin, d.adrelid), '\\m{keyword}\\M', 'pg_catalog.\"{keyword}\"()', 'i'))"
+            " FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
+            f" WHERE a.attgenerated = '' AND pg_get_expr(d.adbin, d.adrelid) ~ '^{keyword.upper()}\\M'"
+        )
+        for (statement,) in rows:
+            query(str(statement))

@@ -1,0 +1,148 @@
+"""What the open transaction of one session did, and which keys each of its events touches.
+
+READ COMMITTED: an uncommitted write touches the row's lock, never what others see; the commit publishes it. So a
+SELECT elsewhere depends on the commit and commutes with the write. Under a snapshot (REPEATABLE READ, SERIALIZABLE)
+every statement depends on every commit and on each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simharness.core import name
+from simharness.core.footprint import CLOCK, recorder
+from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, DatabaseKeys, RowSet, bind, record
+from simharness.database.postgresql.catalog import LoadedCatalog
+from simharness.database.postgresql.statement import Statement
+from simharness.database.shape import Verb
+
+
+class Schema:
+    """What is known about one database: its catalog, the names of its keys, and which tables were written to.
+
+    Args:
+        loaded: the catalog.
+        keys: the keys.
+    """
+
+    def __init__(self, loaded: LoadedCatalog, keys: DatabaseKeys) -> None:
+        self.loaded = loaded
+        self.keys = keys
+        self.snapshots = name.static(f"{name.text(keys.commits)} snapshots")
+        self.dirty: set[str] = set()
+        self.all_dirty = False
+
+    def accesses(self, statement: Statement, values: tuple[Any, ...]) -> Accesses:
+        """Return what a statement touches."""
+        shape = statement.shape
+        if statement.instant or statement.ends or statement.fetches or statement.pool_reset:
+            return NOTHING
+        if statement.partial_rollback:
+            return NOTHING
+        return EVERYTHING if shape.verb is Verb.OTHER else bind(shape, values, self.loaded.catalog)
+
+    def tells_time(self, statement: Statement, accesses: Accesses) -> bool:
+        """Return whether a statement may look at the clock."""
+        if statement.instant or statement.ends:
+            return False
+        touched = {rows.table for rows in accesses.writes} | set(accesses.generates)
+        return statement.shape.reads_time or accesses.everything or bool(touched & self.loaded.timed)
+
+    def soil(self, accesses: Accesses) -> None:
+        """Remember which tables a reset must fill again."""
+        self.all_dirty |= accesses.everything
+        self.dirty.update(rows.table for rows in accesses.writes)
+        self.dirty.update(accesses.generates)
+        self.dirty.update(key.table for key in accesses.unique)
+
+
+class Transaction:
+    """The footprint of a session's transaction, one after the other.
+
+    Args:
+        schema: the database.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._done = NOTHING
+        self._locked: tuple[RowSet, ...] = ()
+        self._session_snapshot = False
+        self._snapshot = False
+        self._session_locks = False
+        # Whether the transaction ran a statement: then its end is an event, because its reply takes time to arrive.
+        self.idle = True
+
+    @property
+    def holds_session_locks(self) -> bool:
+        """Whether locks outlive the transaction."""
+        return self._session_locks
+
+    def note_instant(self, statement: Statement) -> None:
+        """Remember what a statement that ran at once changed about the transaction."""
+        self._snapshot |= statement.isolates
+        self._session_snapshot |= statement.isolates_session and statement.isolates
+
+    def run(self, statement: Statement, values: tuple[Any, ...]) -> None:
+        """Record one statement of the running step."""
+        keys = self._schema.keys
+        accesses = self._schema.accesses(statement, values)
+        if self._schema.tells_time(statement, accesses):
+            recorder.read(CLOCK)
+        self.note_instant(statement)
+        self._session_locks |= statement.holds
+        self.idle = False
+        if statement.partial_rollback or statement.pool_reset:
+            self._record_release()
+        if not (statement.ends or statement.fetches):
+            self._record(accesses, locking=statement.shape.locking)
+            if self._snapshot or self._session_snapshot:
+                recorder.write(self._schema.snapshots)
+        recorder.read(keys.everything)
+
+    def finish(self, *, committed: bool) -> None:
+        """Record the end of the transaction: commit, rollback, or the error that released its locks."""
+        if committed:
+            # Also where the pieces were instant: a transaction may publish what an earlier batch wrote.
+            self._schema.keys.record_published(self._done)
+            if self._done.writes or self._done.everything or self._done.generates:
+                recorder.add(self._schema.snapshots)
+                for table in self._done.generates:
+                    record(self._schema.keys.visible(table), None, write=True)
+        self._record_release()
+        self._done = NOTHING
+        self._locked = ()
+        self._snapshot = False
+        self.idle = True
+
+    def _record(self, accesses: Accesses, *, locking: bool) -> None:
+        keys = self._schema.keys
+        if accesses.everything:
+            recorder.write(keys.everything)
+        keys.record_reads(accesses)
+        keys.record_locks(accesses)
+        keys.record_unique(accesses)
+        for table in accesses.generates:
+            recorder.write(keys.sequence(table))
+        if accesses.writes or accesses.generates:
+            # A reference locks the parent against a change of its key, not against other references to it.
+            for rows in accesses.reads:
+                record(keys.lock(rows.table), rows.rows, write=False)
+        if locking:
+            for rows in accesses.reads:
+                record(keys.lock(rows.table), rows.rows, write=True)
+            self._locked = tuple(dict.fromkeys(self._locked + accesses.reads))
+        if accesses.everything or accesses.writes or accesses.generates:
+            self._schema.soil(accesses)
+            self._done = self._done | accesses
+
+    def _record_release(self) -> None:
+        keys = self._schema.keys
+        if self._done.everything:
+            recorder.write(keys.everything)
+        keys.record_locks(self._done)
+        keys.record_unique(self._done)
+        for rows in self._done.reads:
+            record(keys.lock(rows.table), rows.rows, write=False)
+        for rows in self._locked:
+            record(keys.lock(rows.table), rows.rows, write=True)
