@@ -24,10 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands behind ``simharness``; None for the process's own.
     """
     _survive_odd_encodings()
-    from simharness.cli.app import parse_and_call  # noqa: PLC0415 — inside the guard, so that Ctrl-C is quiet at once
-
     try:
-        return parse_and_call(list(sys.argv[1:] if arguments is None else arguments))
+        from simharness.cli.app import parse  # noqa: PLC0415 — inside the guard, so that Ctrl-C is quiet at once
+
+        parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
+        code = parsed if isinstance(parsed, int) else parsed.call()
+        # Now, while somebody listens, and not in the interpreter's last moments.
+        sys.stdout.flush()
+        return code
     except ScenarioError as error:
         _say(str(error))
         return _USAGE

@@ -1,7 +1,12 @@
-"""What can be typed: commands, arguments, options. Each command is a module of its own, imported when it is called."""
+"""What can be typed: commands, arguments, options. Each command is a module of its own, imported when it is called.
+
+The functions below only say what was typed. Nothing runs inside typer, which has its own ideas about Ctrl-C and
+closed pipes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,22 +39,29 @@ CaseFilter = Annotated[
 ]
 
 
-def parse_and_call(arguments: list[str]) -> int:
-    """Return the exit code of the command that ``arguments`` name.
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What was typed: a module of this package, and the arguments of its ``main``."""
 
-    Raises:
-        SimharnessError: as the command does.
-    """
+    module: str
+    arguments: dict[str, Any]
+
+    def call(self) -> int:
+        """Run it and return the exit code."""
+        code: int = import_module(f"simharness.cli.{self.module}").main(**self.arguments)
+        return code
+
+
+def parse(arguments: list[str]) -> Command | int:
+    """Return what is to be done, or the exit code if that is done already (help, version, a usage error)."""
     try:
-        result = app(arguments, prog_name="simharness", standalone_mode=False)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+        parsed = app(arguments, prog_name="simharness", standalone_mode=False)
     except Exception as error:
         # typer brings its own click, older ones use the installed one: ask for what a usage error can do.
         if not hasattr(error, "format_message"):
             raise
         return _usage(error)
-    return int(result or 0)
+    return parsed if isinstance(parsed, Command) else int(parsed or 0)
 
 
 def _usage(error: Any) -> int:
@@ -70,9 +82,8 @@ def _wording(error: Any) -> str:
     return f"{text}; did you mean {possible[0]!r}?" if possible else text
 
 
-def _call(command: str, /, **arguments: Any) -> int:
-    code: int = import_module(f"simharness.cli.{command}").main(**arguments)
-    return code
+def _command(module: str, /, **arguments: Any) -> Command:
+    return Command(module, arguments)
 
 
 def _version(wanted: bool) -> None:
@@ -117,9 +128,9 @@ def run(
     ascii_only: Ascii = False,
     width: Width = None,
     color: Color = None,
-) -> int:
+) -> Command:
     """Explore every interleaving of the scenarios and hold what comes out against what they expect."""
-    return _call(
+    return _command(
         "run",
         paths=paths,
         case=case or [],
@@ -148,41 +159,41 @@ def replay(
     ascii_only: Ascii = False,
     width: Width = None,
     color: Color = None,
-) -> int:
+) -> Command:
     """Execute one counterexample again and draw it. 0: it happened again, 1: it no longer happens, 3: it diverged."""
-    return _call("replay", what=what, paths=scenario or [], wishes=Wishes(full, ascii_only, width, color))
+    return _command("replay", what=what, paths=scenario or [], wishes=Wishes(full, ascii_only, width, color))
 
 
 @app.command()
-def check(paths: Paths) -> int:
+def check(paths: Paths) -> Command:
     """Validate scenarios, factories included, without running them."""
-    return _call("check", paths=paths)
+    return _command("check", paths=paths)
 
 
 # No declared argument, for the same reason.
 @app.command(
     name="list", options_metavar="[PATH]...", context_settings={"allow_extra_args": True, "default_map": _FLAGS}
 )
-def list_(context: typer.Context) -> int:
+def list_(context: typer.Context) -> Command:
     """Show scenarios (those below PATH, or `scenarios/`), invariants, faults, strategies and semantics."""
-    return _call("list", paths=[Path(word) for word in context.args])
+    return _command("listing", paths=[Path(word) for word in context.args])
 
 
 @app.command()
-def schema() -> int:
+def schema() -> Command:
     """Print the JSON Schema of a scenario, for editors."""
-    return _call("schema")
+    return _command("schema")
 
 
 @app.command()
-def doctor(paths: Paths, case: CaseFilter = None) -> int:
+def doctor(paths: Paths, case: CaseFilter = None) -> Command:
     """Hunt for nondeterminism: what would make two runs of one schedule differ."""
-    return _call("doctor", paths=paths, case=case or [])
+    return _command("doctor", paths=paths, case=case or [])
 
 
 @app.command()
 def verify(
     certificate: Annotated[Path, typer.Argument(metavar="CERTIFICATE", help="A certificate that a run has written.")],
-) -> int:
+) -> Command:
     """Execute a sample of what a certificate claims again and check its counts."""
-    return _call("verify", path=certificate)
+    return _command("verify", path=certificate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -37,7 +37,7 @@ def case(verdict: Verdict, expected: str, *found: Counterexample, drawn: str | N
 
 
 @pytest.fixture
-def suite(tmp_path: Path) -> ElementTree.Element:
+def suite(tmp_path: Path) -> ET.Element:
     cases = (
         case(Verdict.PROVEN, "proven"),
         case(Verdict.VIOLATED, "violated", FOUND),
@@ -45,38 +45,38 @@ def suite(tmp_path: Path) -> ElementTree.Element:
         case(Verdict.ERROR, "proven"),
     )
     junit.write(RunResult(cases), tmp_path / "out.xml")
-    root = ElementTree.parse(tmp_path / "out.xml").getroot()  # noqa: S314 — written a line above
+    root = ET.parse(tmp_path / "out.xml").getroot()
     assert root.tag == "testsuites"
     return root[0]
 
 
-def test_the_suite_counts_as_pytest_does(suite: ElementTree.Element) -> None:
+def test_the_suite_counts_as_pytest_does(suite: ET.Element) -> None:
     counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped", "time")}
     assert counts == {"tests": "4", "failures": "1", "errors": "1", "skipped": "0", "time": "6.000"}
 
 
-def test_a_case_is_named_as_a_parametrised_test(suite: ElementTree.Element) -> None:
+def test_a_case_is_named_as_a_parametrised_test(suite: ET.Element) -> None:
     assert suite[0].get("name") == "bot-update[proven-sqlite]"
     assert suite[0].get("classname") == "scenarios.bot-update"
 
 
-def test_only_missed_expectations_fail(suite: ElementTree.Element) -> None:
+def test_only_missed_expectations_fail(suite: ET.Element) -> None:
     assert [each.find("failure") is not None for each in suite] == [False, False, True, False]
 
 
-def test_a_failure_carries_the_timeline_and_the_complaint(suite: ElementTree.Element) -> None:
+def test_a_failure_carries_the_timeline_and_the_complaint(suite: ET.Element) -> None:
     failure = suite[2].find("failure")
     assert failure is not None
     assert failure.text == "the >>A timeline\\x1b"
     assert failure.get("message") == "expected proven, got violated by Q5"
 
 
-def test_tokens_are_properties_also_of_expected_violations(suite: ElementTree.Element) -> None:
+def test_tokens_are_properties_also_of_expected_violations(suite: ET.Element) -> None:
     tokens = [each.get("value") for each in suite[1].iter("property") if each.get("name") == "token"]
     assert tokens == ["sh1-ABC"]
 
 
-def test_an_error_is_an_error_and_its_text_is_valid_xml(suite: ElementTree.Element) -> None:
+def test_an_error_is_an_error_and_its_text_is_valid_xml(suite: ET.Element) -> None:
     error = suite[3].find("error")
     assert error is not None
     assert error.text == "it \\x00broke"

@@ -21,9 +21,7 @@ def result(
     by: tuple[str, ...] = (),
     error: str | None = None,
 ) -> CaseResult:
-    return CaseResult(
-        "demo", "demo.yaml", {}, verdict, expected, expected_by=by, counterexamples=found, error=error
-    )
+    return CaseResult("demo", "demo.yaml", {}, verdict, expected, expected_by=by, counterexamples=found, error=error)
 
 
 OK = [
@@ -79,9 +77,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("cases", "interrupted", "code"), RUNS)
-def test_the_worst_case_decides_the_exit_code(
-    cases: tuple[CaseResult, ...], interrupted: bool, code: ExitCode
-) -> None:
+def test_the_worst_case_decides_the_exit_code(cases: tuple[CaseResult, ...], interrupted: bool, code: ExitCode) -> None:
     assert RunResult(cases, interrupted).exit_code == code
 
 

@@ -24,7 +24,7 @@ def accepts(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> bool:
     if "$ref" in schema:
         assert schema.keys() == {"$ref"}, "draft-7 ignores everything beside $ref"
         return accepts(root["definitions"][schema["$ref"].removeprefix("#/definitions/")], value, root)
-    if "anyOf" in schema and not any([accepts(each, value, root) for each in schema["anyOf"]]):
+    if "anyOf" in schema and not any(accepts(each, value, root) for each in schema["anyOf"]):
         return False
     return _own(schema, value) and _inside(schema, value, root)
 
@@ -62,5 +62,5 @@ def _inside(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> bool:
             if below is False or (isinstance(below, dict) and not accepts(below, item, root)):
                 return False
     if isinstance(value, list | tuple) and "items" in schema:
-        return all([accepts(schema["items"], item, root) for item in value])
+        return all(accepts(schema["items"], item, root) for item in value)
     return True
