@@ -56,6 +56,8 @@ def parse(arguments: list[str]) -> Command | int:
     """Return what is to be done, or the exit code if that is done already (help, version, a usage error)."""
     try:
         parsed = app(arguments, prog_name="simharness", standalone_mode=False)
+    except typer.Abort:  # how older ones say Ctrl-C
+        raise KeyboardInterrupt from None
     except Exception as error:
         # typer brings its own click, older ones use the installed one: ask for what a usage error can do.
         if not hasattr(error, "format_message"):

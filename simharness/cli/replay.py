@@ -14,7 +14,7 @@ from simharness.report.layout import emit
 from simharness.runner.replay import replay
 from simharness.runner.result import ExitCode, Layout, ReplayOutcome
 from simharness.scenario import Scenario, discover, find_case
-from simharness.scenario.suggest import closest
+from simharness.scenario.files import near_file
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -55,7 +55,7 @@ def _tokens(what: str) -> tuple[list[str], list[Path]]:
     if not path.is_file():
         if what.lower().startswith("sh1-") or ("/" not in what and not path.suffix):
             return [what], []
-        raise ScenarioError(f"{what}: no such file{_hint(path)}")
+        raise ScenarioError(f"{what}: no such file{near_file(path)}")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -90,11 +90,3 @@ def _scenarios(paths: list[Path], files: list[Path]) -> list[Scenario]:
     if chosen == [_DEFAULT] and not _DEFAULT.is_dir():
         raise ScenarioError("there is no folder `scenarios/` here; name the token's scenario with --scenario PATH")
     return discover(chosen, factories=True)
-
-
-def _hint(path: Path) -> str:
-    try:
-        match = closest(path.name, [each.name for each in path.parent.iterdir()], cutoff=0.75)
-    except OSError:
-        return ""
-    return f"; did you mean {str(path.parent / match)!r}?" if match else ""

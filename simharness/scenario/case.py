@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 from simharness.core.catalog import INVARIANTS
 from simharness.core.token import decode, subject_of
@@ -26,11 +27,13 @@ class Scenario:
         path: the file, as the user named it.
         spec: what it says.
         order: for each entry of ``when`` the positions, from 0, of the entries that it comes after.
+        lines: key → the line in which it stands, for the keys on top.
     """
 
     path: str
     spec: Spec
     order: tuple[tuple[int, ...], ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -48,20 +51,17 @@ class Scenario:
         """Whether ``check`` is ``all``: an invariant that does not apply to the system is then passed over."""
         return self.spec.check == ("all",)
 
-    def where(self, line: int) -> str:
-        """Return ``file:line`` for a message."""
-        return f"{self.path}:{line}"
+    def where(self, key: str) -> str:
+        """Return ``file:line`` of a key on top, for messages."""
+        return f"{self.path}:{self.lines.get(key, 1)}"
 
-    def check_factory(self, line: int) -> None:
-        """Import the factory that ``system`` names.
-
-        Args:
-            line: the line of ``system``, for the error.
+    def factory(self) -> Callable[..., Any]:
+        """Return the callable that ``system`` names.
 
         Raises:
             ScenarioError: it does not import.
         """
-        import_factory(self.spec.system, self.where(line))
+        return import_factory(self.spec.system, self.where("system"))
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """Return for each key that ``--case`` may name the values it may have here."""

@@ -39,7 +39,7 @@ def files_in(paths: Sequence[str | Path]) -> list[Path]:
             files = [path]
         for file in files:
             if not file.exists():
-                raise ScenarioError(f"{path}: no such file or folder{_hint(path)}")
+                raise ScenarioError(f"{path}: no such file or folder{near_file(path)}")
             found.setdefault(file.resolve(), file)
     return sorted(found.values())
 
@@ -53,7 +53,7 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ScenarioError(f"{path}: no such file{_hint(path)}") from None
+        raise ScenarioError(f"{path}: no such file{near_file(path)}") from None
     except UnicodeDecodeError:
         raise ScenarioError(f"{path}: not a text file (UTF-8)") from None
     except OSError as error:
@@ -76,7 +76,8 @@ def _visible(file: Path, folder: Path) -> bool:
     return file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
-def _hint(path: Path) -> str:
+def near_file(path: Path) -> str:
+    """Return ``; did you mean …?`` if something beside a missing file is called nearly the same, or nothing."""
     try:
         beside = [each.name for each in path.parent.iterdir()]
     except OSError:

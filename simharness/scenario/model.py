@@ -17,6 +17,7 @@ from pydantic import (
 
 from simharness.core.catalog import SEMANTICS, STRATEGIES
 from simharness.core.time import parse_duration_ns
+from simharness.faults.registry import find_fault
 from simharness.scenario import names
 from simharness.scenario.suggest import closest, unknown
 from simharness.scenario.value import Checks, Dimension, Duration, InvariantId, Name, Options, wrong
@@ -114,6 +115,13 @@ class FaultSpec(Element):
     def _known_name(cls, value: Any) -> Any:
         name = value.replace("-", "_") if isinstance(value, str) else value
         return _known("fault", name, tuple(names.fault_names()))
+
+    @model_validator(mode="after")
+    def _reaches_its_place(self) -> Self:
+        subjects = find_fault(self.name).subjects
+        if self.place is not None and subjects and self.place not in subjects:
+            raise wrong(unknown(f"place for the fault {self.name!r}:", self.place, subjects))
+        return self
 
     @property
     def text(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,17 +10,10 @@ from pydantic import ValidationError
 from simharness.errors import ScenarioError
 from simharness.scenario import crosscheck
 from simharness.scenario.case import Scenario
-from simharness.scenario.document import line_of, read
+from simharness.scenario.document import read
 from simharness.scenario.files import files_in, text_of
 from simharness.scenario.model import Spec
 from simharness.scenario.problem import explain, located, raise_all
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    scenario: Scenario
-    name_line: int
-    system_line: int
 
 
 def load(path: str | Path) -> Scenario:
@@ -30,7 +22,8 @@ def load(path: str | Path) -> Scenario:
     Raises:
         ScenarioError: one line, or several as :class:`~simharness.scenario.problem.ScenarioErrors`.
     """
-    return _load(Path(path)).scenario
+    file = Path(path)
+    return parse(text_of(file), str(file))
 
 
 def discover(paths: Sequence[str | Path], *, factories: bool = False) -> list[Scenario]:
@@ -43,25 +36,21 @@ def discover(paths: Sequence[str | Path], *, factories: bool = False) -> list[Sc
     Raises:
         ScenarioError: everything that is wrong in any of the files.
     """
-    loaded: list[_Loaded] = []
+    found: dict[str, Scenario] = {}
     errors: list[ScenarioError] = []
     for file in files_in(paths):
         try:
-            found = _load(file)
+            scenario = load(file)
+            if scenario.name in found:
+                where, first = scenario.where("scenario"), found[scenario.name]
+                raise ScenarioError(f"{where}: {first.path} is already called {scenario.name!r}")
+            found[scenario.name] = scenario
             if factories:
-                found.scenario.check_factory(found.system_line)
-            loaded.append(found)
+                scenario.factory()
         except ScenarioError as error:
             errors.append(error)
-    first: dict[str, Scenario] = {}
-    for each in loaded:
-        scenario = each.scenario
-        if scenario.name in first:
-            where = scenario.where(each.name_line)
-            errors.append(ScenarioError(f"{where}: {first[scenario.name].path} is already called {scenario.name!r}"))
-        first.setdefault(scenario.name, scenario)
     raise_all(errors)
-    return [each.scenario for each in loaded]
+    return list(found.values())
 
 
 def parse(text: str, path: str) -> Scenario:
@@ -74,14 +63,6 @@ def parse(text: str, path: str) -> Scenario:
     Raises:
         ScenarioError: as :func:`load`.
     """
-    return _parse(text, path).scenario
-
-
-def _load(path: Path) -> _Loaded:
-    return _parse(text_of(path), str(path))
-
-
-def _parse(text: str, path: str) -> _Loaded:
     table = read(text, path)
     try:
         spec = Spec.model_validate(table)
@@ -90,5 +71,4 @@ def _parse(text: str, path: str) -> _Loaded:
         raise
     order, wrong = crosscheck.order_of(spec)
     raise_all(located(path, table, [*wrong, *crosscheck.problems(spec)]))
-    scenario = Scenario(path, spec, tuple(order))
-    return _Loaded(scenario, line_of(table, ("scenario",)), line_of(table, ("system",)))
+    return Scenario(path, spec, tuple(order), dict(table.lines))

@@ -39,6 +39,14 @@ MISTAKES = {
         "explore: {faults: 1}\nfaults: [reply_lst]",
         "x.yaml:4: unknown fault 'reply_lst'; did you mean 'reply_lost'?",
     ),
+    "a place where a fault cannot strike": (
+        "explore: {faults: 1}\nfaults: [reject@create_ordr]",
+        "x.yaml:4: unknown place for the fault 'reject': 'create_ordr'; did you mean 'create_order'?",
+    ),
+    "half a character": (
+        'about: "\\ud800"',
+        "x.yaml:3: the text holds half a character (a lone surrogate)",
+    ),
     "unknown database": (
         "database: postgres",
         "x.yaml:3: unknown database 'postgres'; did you mean 'postgresql'?",
