@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SCENARIO
+from fake_runner import SCENARIO
 
 HEAVY = ["asyncpg", "ccxt", "fastapi", "httpx", "psycopg", "pydantic", "rich", "sqlalchemy", "sqlglot"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import token_of
+from fake_runner import token_of
 from rich.text import Text
 
 from simharness.runner.result import ReplayOutcome
