@@ -31,6 +31,16 @@ _TYPES = {
     "take_profit_market": OrderType.TAKE_PROFIT_MARKET,
 }
 _STOP_KEYS = ("stopLossPrice", "triggerPrice", "stopPrice")
+POSITION_NUMBERS = (
+    "contracts",
+    "contractSize",
+    "entryPrice",
+    "markPrice",
+    "notional",
+    "unrealizedPnl",
+    "realizedPnl",
+    "leverage",
+)
 _NS_PER_MS = 1_000_000
 
 

@@ -295,7 +295,11 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         return cast("Structure", self.safe_order(parse.raw_order(order, report), self.markets[order.symbol]))
 
     def _position(self, update: PositionUpdate) -> Structure:
-        return cast("Structure", self.safe_position(parse.raw_position(update)))
+        position = cast("Structure", self.safe_position(parse.raw_position(update)))
+        # Unlike safe_order, safe_position leaves texts as they are.
+        for key in parse.POSITION_NUMBERS:
+            position[key] = self.parse_number(position[key])
+        return position
 
 
 def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:

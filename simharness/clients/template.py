@@ -26,6 +26,8 @@ def attributes_of(exchange_class: type[Exchange], markets: tuple[Market, ...]) -
     attributes = {key: copy(value) if type(value) in (dict, list) else value for key, value in template.items()}
     for key in _MUTABLE_DEEP:
         attributes[key] = deepcopy(template[key])
+    # In ccxt one dictionary of the class, shared by every instance.
+    attributes["clients"] = {}
     return attributes
 
 
