@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import aiosqlite
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlite_stage import Stage
-from sqlite_statements import SCHEMA, STATEMENTS, Statement
+from sqlite_statements import SCHEMA, Statement
 
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.database.sqlite import SqliteDatabase, SqliteSeam, abandon
 
-COMMIT: Statement = ("COMMIT", ())
-ENDS = st.sampled_from([COMMIT, ("ROLLBACK", ())])
-# Few rows, so that transactions meet.
-LINE = st.integers(1, 2)
-MEETING = st.one_of(
-    st.tuples(st.just("SELECT n FROM parent WHERE id = ?"), st.tuples(LINE)),
-    st.tuples(st.just("SELECT sum(n), count(*) FROM parent"), st.tuples()),
-    st.tuples(st.just("UPDATE parent SET n = n + 1 WHERE id = ?"), st.tuples(LINE)),
-    st.tuples(st.just("UPDATE child SET n = n + 1 WHERE id = ?"), st.tuples(LINE)),
-    st.tuples(st.just("INSERT INTO parent (n) VALUES (1)"), st.tuples()),
-)
-TRANSACTIONS = st.tuples(st.booleans(), st.lists(st.one_of(MEETING, STATEMENTS), min_size=1, max_size=3), ENDS).map(
-    lambda parts: [*([("BEGIN", ())] if parts[0] else []), *parts[1], *([parts[2]] if parts[0] else [])]
-)
-PROGRAMS = st.lists(TRANSACTIONS, min_size=2, max_size=3)
+# Two rows and few kinds of statements, so that transactions meet; hypothesis would spend its examples on tiny ones.
+MEETING: list[Callable[[int], Statement]] = [
+    lambda row: ("SELECT n FROM parent WHERE id = ?", (row,)),
+    lambda row: ("SELECT sum(n), count(*) FROM parent", ()),
+    lambda row: ("SELECT n FROM child WHERE id = ?", (row,)),
+    lambda row: ("UPDATE parent SET n = n + 1 WHERE id = ?", (row,)),
+    lambda row: ("UPDATE child SET n = (SELECT n FROM parent WHERE id = ?) WHERE id = ?", (row, 3 - row)),
+    lambda row: ("INSERT INTO parent (n) VALUES (1)", ()),
+    lambda row: ("DELETE FROM parent WHERE id = ?", (row,)),
+]
+
+
+def some_program(chance: Random) -> list[Statement]:
+    statements = [chance.choice(MEETING)(chance.randint(1, 2)) for _ in range(chance.randint(1, 3))]
+    if chance.random() < 0.6:
+        return [("BEGIN", ()), *statements, (chance.choice(["COMMIT", "COMMIT", "ROLLBACK"]), ())]
+    return statements
 
 
 class Theatre(Stage):
@@ -109,24 +111,50 @@ def play(database: SqliteDatabase, programs: list[list[Statement]], order: list[
     return done
 
 
-@given(PROGRAMS, st.lists(st.integers(0, 5), min_size=20, max_size=20))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_adjacent_steps_without_a_conflict_commute(programs: list[list[Statement]], draws: list[int]) -> None:
+def test_adjacent_steps_without_a_conflict_commute() -> None:
+    database = SqliteDatabase()
+    database.prepare(seed)
+    swaps = 0
+    try:
+        for number in range(120):
+            chance = Random(number)
+            programs = [some_program(chance) for _ in range(chance.randint(2, 3))]
+            swaps += audit(database, programs, [chance.randint(0, 5) for _ in range(40)])
+    finally:
+        database.close()
+    assert swaps > 100
+
+
+def test_the_first_read_of_a_transaction_depends_on_every_commit() -> None:
+    """It fixes what the later ones see, also in tables that it does not mention."""
+    reader: list[Statement] = [("BEGIN", ()), MEETING[2](1), MEETING[0](1), ("COMMIT", ())]
+    writer: list[Statement] = [MEETING[3](1)]
     database = SqliteDatabase()
     database.prepare(seed)
     try:
-        first = play(database, programs, [], draws)
-        for at, (a, b) in enumerate(zip(first.order, first.order[1:], strict=False)):
-            independent = a != b and not conflicting(first.prints[at], first.prints[at + 1])
-            if not independent:
-                continue
-            assert b in first.enabled[at], f"step {at} enabled step {at + 1} without a conflict"
-            order = [*first.order[:at], b, a, *first.order[at + 2 :]]
-            second = play(database, programs, order, [])
-            assert (second.order, second.results, second.state) == (order, first.results, first.state)
-            assert [shape(second, at + 1), shape(second, at)] == [shape(first, at), shape(first, at + 1)]
+        for number in range(30):
+            chance = Random(number)
+            audit(database, [reader, writer], [chance.randint(0, 1) for _ in range(20)])
     finally:
         database.close()
+
+
+def audit(database: SqliteDatabase, programs: list[list[Statement]], draws: list[int]) -> int:
+    """Swap every independent pair of neighbours that both reach the database; return how many there were."""
+    swaps = 0
+    first = play(database, programs, [], draws)
+    for at, (a, b) in enumerate(zip(first.order, first.order[1:], strict=False)):
+        if a == b or conflicting(first.prints[at], first.prints[at + 1]):
+            continue
+        assert b in first.enabled[at], f"step {at} enabled step {at + 1} without a conflict: {programs}"
+        if not (any(shape(first, at).values()) and any(shape(first, at + 1).values())):
+            continue
+        order = [*first.order[:at], b, a, *first.order[at + 2 :]]
+        second = play(database, programs, order, [])
+        assert (second.order, second.results, second.state) == (order, first.results, first.state), programs
+        assert [shape(second, at + 1), shape(second, at)] == [shape(first, at), shape(first, at + 1)], programs
+        swaps += 1
+    return swaps
 
 
 def shape(done: Play, at: int) -> dict[str, Any]:

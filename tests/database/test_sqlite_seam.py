@@ -243,6 +243,7 @@ def test_a_half_read_returning_commits_when_the_rest_is_fetched() -> None:
 
 
 def test_an_abandoned_execution_leaves_no_handle_and_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    before = live_tasks()
     with stage() as (play, database, seam):
         engine = create_async_engine(database.url)
         warm(play, engine)
@@ -258,7 +259,13 @@ def test_an_abandoned_execution_leaves_no_handle_and_no_task(caplog: pytest.LogC
         tasks.clear()
         gc.collect()
         assert [end() for end in ends] == [None, None]
+        assert live_tasks() <= before, "closing itself started tasks that nobody runs"
         assert not caplog.records
+
+
+def live_tasks() -> int:
+    gc.collect()
+    return sum(isinstance(thing, asyncio.Task) for thing in gc.get_objects())
 
 
 def handles(database: SqliteDatabase) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 # A handler that waits again while it is being closed ends at the next attempt; none is known to need a third.
 _ATTEMPTS = 5
@@ -21,13 +21,13 @@ _ATTEMPTS = 5
 def abandon(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """End the coroutines of tasks that will not run again.
 
-    Call it after the seam has closed the execution, with no loop running: then whatever SQLAlchemy tries on its way
-    out fails at once instead of waiting.
+    Call it after the seam has closed the execution, with no loop running. Whatever a program tries on its way out
+    (SQLAlchemy shields tasks that close its sessions) finds a loop that refuses, and so fails at once.
 
     Args:
         tasks: the unfinished tasks, from outermost to innermost or in any order.
     """
-    with quiet_abandon():
+    with quiet_abandon(), _refusing_loop():
         for task in tasks:
             if task.done():
                 continue
@@ -35,6 +35,29 @@ def abandon(tasks: Iterable[asyncio.Task[Any]]) -> None:
             for _ in range(_ATTEMPTS):
                 if _ended(task.get_coro()):
                     break
+
+
+class _OverLoop:
+    """Stands in for the running loop: takes nothing any more."""
+
+    def create_task(self, coroutine: Any, **options: Any) -> NoReturn:
+        """Refuse, without leaving a coroutine that was never awaited."""
+        coroutine.close()
+        raise RuntimeError("this execution is over")
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        raise RuntimeError("this execution is over")
+
+
+@contextmanager
+def _refusing_loop() -> Iterator[None]:
+    # Without a running loop asyncio would fall back to the thread's own one, where new tasks pile up unseen.
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(_OverLoop())  # type: ignore[arg-type]  # only asked for what it refuses
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)
 
 
 def _ended(coroutine: Any) -> bool:
