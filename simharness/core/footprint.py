@@ -15,7 +15,8 @@ primitives, the database seams, the venue, instrumented user code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simharness.core import name
@@ -136,6 +137,21 @@ class Recorder:
         """Return the causal name of a thing that the running step creates now."""
         self.ordinal += 1
         return name.causal(kind, self.process, self.step, self.ordinal)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Run something that leaves neither a footprint nor a mark on the names of what follows in this step.
+
+        For what depends on the schedule and makes no difference, such as whether a pool has an idle connection. If the
+        step ends meanwhile, the rest is recorded as usual.
+        """
+        process, step, ordinal, active = self.process, self.step, self.ordinal, self.active
+        self.active = False
+        try:
+            yield
+        finally:
+            if (self.process, self.step) == (process, step):
+                self.ordinal, self.active = ordinal, active
 
     def note(self, operation: Callable[[], Operation]) -> None:
         """Add a domain operation to the timeline; ``operation`` is only called when somebody will read it."""

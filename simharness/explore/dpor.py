@@ -26,6 +26,7 @@ from simharness.explore.races import not_after, races
 from simharness.explore.wakeup import Event, Node, Sequence, Values, insert
 
 Sleep = dict[tuple[int, Values], Footprint]
+Measurement = tuple[Footprint, frozenset[int], bool]
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class Frame:
     explored: bool = False
     pending: tuple[int, Values] | None = None
     every: bool = True
-    probes: dict[tuple[tuple[int, Values], ...], Probe | None] = field(default_factory=dict)
+    probes: dict[tuple[tuple[int, Values], ...], Measurement | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Probe:
 
     Args:
         footprint: what it touched.
-        predecessors: positions in the body that happen before it.
+        predecessors: positions in the execution, of those in the body, that happen before it.
         has_choices: whether it asked for data.
     """
 
@@ -250,23 +251,43 @@ class OptimalExplorer:
             sequence = _sequence(steps, order, body)
             if any(sequence.weak_initial(*event, footprint) for event, footprint in _in_body(frame.sleep, sequence)):
                 continue
-            probe = self._probe(frame, steps, i, j, body)
+            probe = self._probe(frame, steps, order, i, j, body)
             if probe is None:
                 continue
             reversed_step = Event(steps[j].process, None if probe.has_choices else (), probe.footprint)
             sequence.events.append(reversed_step)
-            sequence.predecessors.append(set(probe.predecessors))
+            sequence.predecessors.append({body.index(k) for k in probe.predecessors})
             if not any(sequence.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
                 insert(frame.tree, sequence)
 
-    def _probe(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
-        """Return what step j does when it comes before step i, or None if it cannot run then."""
-        schedule = tuple([(steps[k].process, steps[k].values) for k in body]) + ((steps[j].process, ()),)
+    def _probe(
+        self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]
+    ) -> Probe | None:
+        """Return what step j does when it comes before step i, or None if it cannot run then.
+
+        What j does is decided by its causal past; so only that is replayed first, and many executions share the
+        result. If the footprint turns out to conflict with anything else in the body, the whole body is replayed.
+        """
+        near = [k for k in body if order.past[j] >> k & 1]
+        probe = self._measured(frame, steps, i, j, near)
+        if probe is None or len(near) == len(body):
+            return probe
+        close = set(near)
+        if any(conflicting(probe.footprint, steps[k].footprint) for k in body if k not in close):
+            return self._measured(frame, steps, i, j, body)
+        return probe
+
+    def _measured(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
+        schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, ()))
         if schedule not in frame.probes:
             frame.probes[schedule] = self._measure(steps, i, j, body)
-        return frame.probes[schedule]
+        known = frame.probes[schedule]
+        if known is None:
+            return None
+        footprint, predecessors, has_choices = known
+        return Probe(footprint, frozenset(body[position] for position in predecessors), has_choices)
 
-    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
+    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Measurement | None:
         path = [(step.process, step.values) for step in steps[:i]]
         path += [(steps[k].process, steps[k].values) for k in body]
         self.statistics.probes += 1
@@ -279,8 +300,9 @@ class OptimalExplorer:
             step = execution.step(steps[j].process)
             self.statistics.steps += 1
             order = HappensBefore(execution.steps)
-            predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, len(execution.steps) - 1))
-            return Probe(step.footprint, predecessors, bool(step.options))
+            last = len(execution.steps) - 1
+            predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
+            return step.footprint, predecessors, bool(step.options)
         finally:
             execution.close()
 

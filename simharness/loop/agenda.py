@@ -49,6 +49,12 @@ class Item:
         self.timer = timer
 
 
+    @property
+    def acts(self) -> bool:
+        """Whether it happens at an outside actor."""
+        return self.kind is Kind.EXECUTE or (self.kind is Kind.TIMER and self.own_cascade)
+
+
 class Queues:
     """First in, first out inside a process; free order between processes."""
 
@@ -102,6 +108,12 @@ class Queues:
     def processes(self) -> list[int]:
         """Return the processes that have anything in their queue."""
         return list(self._queues)
+
+    def forget_causes(self) -> None:
+        """Make everything pending a beginning: what put it here is not part of the exploration."""
+        for queue in self._queues.values():
+            for item in queue:
+                item.cause = None
 
     def clear(self) -> None:
         """Forget everything."""

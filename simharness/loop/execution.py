@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -16,9 +17,11 @@ from simharness.core.step import Kind, Step
 from simharness.core.time import Clock
 from simharness.core.verdict import Finding
 from simharness.errors import ReplayDiverged, SpinningProgram
+from simharness.loop import guard
 from simharness.loop.agenda import Item
 from simharness.loop.describe import label_of
 from simharness.loop.futures import TrackedTask, closure_key, is_done
+from simharness.loop.garbage import execution_closed
 from simharness.loop.loop import SimLoop
 
 MAX_STEPS = 100_000
@@ -93,6 +96,20 @@ class LoopExecution:
             self.loop.leave()
             recorder.end()
 
+    def settle(self) -> None:
+        """Run in base order until nothing is enabled; the exploration begins after it."""
+        tracking, self._tracking = self._tracking, False
+        look, self.after_action = self.after_action, _look_away  # type: ignore[method-assign]  # nobody judges the set-up
+        try:
+            while enabled := self.enabled():
+                self.step(enabled[0])
+        finally:
+            self._tracking = tracking
+            self.after_action = look  # type: ignore[method-assign]  # as above
+        self.steps.clear()
+        self._chooser.history.clear()
+        self.loop.queues.forget_causes()
+
     # -- the protocol of core.execution -------------------------------------------------------------------
 
     def enabled(self) -> list[int]:
@@ -124,15 +141,18 @@ class LoopExecution:
         chooser.begin(values)
         recorder.begin(process, index, active=self._tracking)
         loop.enter()
+        guard.activate(self._now_ns)
         try:
             self._run(item)
             if self.semantics is Semantics.QUIESCENT:
                 self._run_cascade()
+            self.after_action(item)
         except IndexError as error:
             if "has no option" not in str(error):
                 raise
             raise ReplayDiverged(position, f"a data choice {values}", str(error)) from error
         finally:
+            guard.deactivate()
             loop.leave()
             loop.position = None
             footprint = recorder.end()
@@ -163,20 +183,29 @@ class LoopExecution:
         if self._closed:
             return
         self._closed = True
+        self.loop.abandoned = True
         self.loop.queues.clear()
         recorder.begin(name.ROOT, -3, active=False)
-        for task in self.loop.tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # no message about our own abandoning
-            task._log_traceback = False  # type: ignore[attr-defined]  # as above
-            if not is_done(task):
-                coroutine = task.get_coro()
-                # A coroutine may refuse to end (an await in its finally); it dies with its last reference.
-                with suppress(BaseException):
-                    if coroutine is not None:
-                        coroutine.close()
+        # Entered: clean-up code asks for the running loop, and finds one that starts nothing any more.
+        self.loop.enter()
+        try:
+            with warnings.catch_warnings():
+                # Coroutines that nobody will await any more are no news about the program.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                for task in self.loop.tasks:
+                    _abandon(task)
+        finally:
+            self.loop.leave()
         self.loop.tasks.clear()
         self.loop.queues.clear()
         self.loop.close()
+        execution_closed()
+
+    def _now_ns(self) -> int:
+        return self.loop.clock.now_ns
+
+    def after_action(self, item: Item) -> None:
+        """Look at what a step did, inside the step; worlds judge here."""
 
     # -- one step -----------------------------------------------------------------------------------------
 
@@ -224,3 +253,20 @@ class LoopExecution:
             self._context.run(handle._callback)
         else:
             self._run_handle(handle)
+
+
+def _look_away(item: Item) -> None:
+    """Judge nothing."""
+
+
+def _abandon(task: asyncio.Task[Any]) -> None:
+    """Close the coroutine of a task that will not run again, without any message about it."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # no message about our own abandoning
+    task._log_traceback = False  # type: ignore[attr-defined]  # as above
+    if is_done(task):
+        return
+    coroutine = task.get_coro()
+    # A coroutine may refuse to end (an await in its finally); it dies with its last reference.
+    with suppress(BaseException):
+        if coroutine is not None:
+            coroutine.close()

@@ -44,6 +44,10 @@ class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes 
         self.key = recorder.fresh("future")
         super().__init__(loop=loop)
 
+    def __hash__(self) -> int:
+        # TaskGroup and wait() iterate over sets of futures: by address, their order would differ from run to run.
+        return name.fingerprint(self.key)
+
     def done(self) -> bool:
         recorder.read(self.key)
         return super().done()
@@ -101,6 +105,9 @@ class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
         if loop is not None and hasattr(loop, "adopt"):
             loop.adopt(self)
         super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return name.fingerprint(self.key)
 
     def get_name(self) -> str:
         """Return the given name, or the causal one: ``Task-7`` would depend on the schedule."""

@@ -73,6 +73,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.target = name.ROOT
         self.children: list[tuple[int, Kind]] = []
         self.beyond_horizon = 0
+        self.abandoned = False
         self._sequence = 0
         self._timers = 0
         self._deadlines: dict[tuple[int, int, float], int] = {}
@@ -253,6 +254,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]  # typeshed lists them
         """Wrap a coroutine."""
+        if self.abandoned:
+            # Code that is being closed half-way starts its clean-up; nobody will run it.
+            coro.close()
+            raise asyncio.CancelledError
         factory = self.get_task_factory()
         if factory is not None:
             return factory(self, coro, **{key: value for key, value in options.items() if value is not None})

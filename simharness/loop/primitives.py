@@ -7,10 +7,12 @@ or ``get``, where no method is called from outside. It is installed while an exp
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import futures, locks, queues, tasks
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 from simharness.core import name
 from simharness.core.footprint import recorder
@@ -34,14 +36,39 @@ _GATHER_READS = ("done", "result", "exception", "cancelled")
 _GATHER_WRITES = ("add_done_callback", "remove_done_callback", "set_result", "set_exception", "cancel")
 
 
-def _key_of(instance: Any) -> int:
+def _key_of(instance: Any) -> int | None:
     try:
-        key: int = object.__getattribute__(instance, _KEY)
+        key: int | None = object.__getattribute__(instance, _KEY)
     except AttributeError:
         # Made before the hook was installed: coarse, but the same in every execution.
         key = name.static(f"asyncio {type(instance).__qualname__}")
         object.__setattr__(instance, _KEY, key)
     return key
+
+
+# The queues in which SQLAlchemy's pools keep idle connections. Taking one and giving one back commute: which
+# connection it is makes no difference to the program (the seams name a connection after its checkout), unless
+# somebody has to wait for one. asyncio's Queue asks for its loop only to wait.
+_FREE_LISTS: WeakSet[Any] = WeakSet()
+_WAITING = "_get_loop"
+
+
+# Locks inside of pooled connections have no key: which connection it is depends on the schedule, and whoever uses one
+# connection from two tasks meets the key that its seam gives every checkout.
+_POOLED = "sqlalchemy."
+
+
+def _touch(instance: Any, attribute: str) -> None:
+    key = _key_of(instance)
+    if key is None:
+        return
+    if isinstance(instance, queues.Queue) and instance in _FREE_LISTS:
+        if attribute != _WAITING:
+            if attribute != "_finished":
+                recorder.adds.add(key)
+            return
+        _FREE_LISTS.discard(instance)
+    recorder.writes.add(key)
 
 
 def _tracked_class(cls: type) -> dict[str, Any]:
@@ -51,17 +78,24 @@ def _tracked_class(cls: type) -> dict[str, Any]:
     put = object.__setattr__
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 — installed as a special method
-        put(self, _KEY, recorder.fresh(cls.__name__))
+        if sys._getframe(1).f_globals.get("__name__", "").startswith(_POOLED):
+            put(self, _KEY, recorder.fresh(cls.__name__) if cls is queues.Queue else None)
+            if cls is queues.Queue:
+                _FREE_LISTS.add(self)
+        elif cls is locks.Event and sys._getframe(2).f_locals.get("self") in _FREE_LISTS:
+            put(self, _KEY, None)  # the part of a queue that join() waits for; pools do not
+        else:
+            put(self, _KEY, recorder.fresh(cls.__name__))
         original_init(self, *args, **options)
 
     def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807 — installed as a special method
         if recorder.active and not attribute.startswith("__"):
-            recorder.writes.add(_key_of(self))
+            _touch(self, attribute)
         return get(self, attribute)
 
     def __setattr__(self: Any, attribute: str, value: Any) -> None:  # noqa: N807 — installed as a special method
         if recorder.active:
-            recorder.writes.add(_key_of(self))
+            _touch(self, attribute)
         put(self, attribute, value)
 
     return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__}

@@ -57,6 +57,7 @@ class Venue:
         latency_ns_min: int = 0,
     ) -> None:
         self._agenda = agenda
+        self._observers: list[Callable[[Topic, VenueEvent], None]] = []
         self._faults = faults or FaultPlan()
         self.rules = rules or Rules(finite=balances is not None)
         markets = tuple(markets)
@@ -201,6 +202,10 @@ class Venue:
         clock = self._simpy()
         clock.start(repeated(clock, partial(self._fund, symbol, rate), interval_ns, times), f"funding of {symbol}")
 
+    def observe(self, observer: Callable[[Topic, VenueEvent], None]) -> None:
+        """Call ``observer`` with every event that the venue emits, in the step in which it happens."""
+        self._observers.append(observer)
+
     # What invariants read. Inside a step every read is recorded.
 
     @property
@@ -290,6 +295,8 @@ class Venue:
         if isinstance(event, ExecutionReport):
             self.monitor.observe(event)
         self.streams.emit(topic, event)
+        for observer in self._observers:
+            observer(topic, event)
 
     def _fill(self, query: OrderQuery, quantities: tuple[str, ...], price: Decimal | None) -> None:
         order = query.find(self._store)

@@ -1,0 +1,32 @@
+"""Connection pools: which connection one gets, and whether it had to be opened first, must not matter.
+
+Idle connections lie in a list; who comes first takes one. Two tasks that take one each commute, although the list sees
+them in some order. The free list itself is handled where asyncio's queues are (``loop.primitives``); here the opening of
+a connection is kept out of the step that happens to need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.pool import Pool
+
+from simharness.core.footprint import recorder
+
+
+@contextmanager
+def commuting_checkouts() -> Iterator[None]:
+    """Keep the opening of pooled connections out of footprints and names while the context lasts."""
+    original = Pool._create_connection
+
+    def create_connection(pool: Pool) -> Any:
+        with recorder.aside():
+            return original(pool)
+
+    Pool._create_connection = create_connection  # type: ignore[method-assign]  # restored below
+    try:
+        yield
+    finally:
+        Pool._create_connection = original  # type: ignore[method-assign]  # as it was

@@ -1,0 +1,32 @@
+"""S8: the reason for an external effect is committed before the effect happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from simharness.invariants.rule import Breach, Rule
+from simharness.invariants.snapshot import LocalOrder
+from simharness.invariants.view import View
+
+if TYPE_CHECKING:
+    from simharness.venue.event import ExecutionReport
+
+
+class ReasonBeforeEffect(Rule):
+    """Looks at the committed row whenever the venue carries out a cancel that the program asked for."""
+
+    id = "S8"
+
+    def on_report(self, view: View, report: ExecutionReport) -> Iterable[Breach]:
+        # A cancel with a reason is somebody else's: by hand, or the venue's own.
+        if report.exec_type != "CANCELED" or report.order.reason:
+            return
+        known = view.order_at(report.order.id, report.order.request.client_id)
+        if known is None:
+            return
+        row = view.observe(known.key)
+        if isinstance(row, LocalOrder) and row.reason is None:
+            yield Breach(
+                f"the venue carried out the program's cancel of {report.order.id} while no reason was committed for {row.key}"
+            )

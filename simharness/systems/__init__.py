@@ -1,0 +1,1 @@
+"""Glue: the shipped managers inside a world. Copy one of these for a bot of your own."""

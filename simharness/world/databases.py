@@ -1,0 +1,130 @@
+"""The database of a case, whichever engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simharness.core.agenda import Agenda
+from simharness.database.footprints import Accesses, DatabaseKeys, RowSet
+from simharness.database.sqlite import SqliteDatabase, SqliteSeam, quiet_abandon
+from simharness.world.setting import Setting
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Port(Protocol):
+    """What the world asks of a database."""
+
+    url: str
+
+    def prepare(self, create: Callable[[Connection], None]) -> None:
+        """Build the state in which every execution starts."""
+
+    def begin_execution(self, agenda: Agenda) -> None:
+        """Put that state back and offer statements to ``agenda``."""
+
+    def close_execution(self) -> None:
+        """Cut every connection of the program."""
+
+    def read(self, sql: str) -> list[dict[str, Any]]:
+        """Read committed state through a session of our own."""
+
+    def changed(self) -> bool:
+        """Return whether anything was committed since the last call."""
+
+    def observe(self, table: str, row: str) -> None:
+        """Record that the running step read a committed row."""
+
+    def waits(self) -> list[str]:
+        """Return who waits for whom, one sentence each."""
+
+    @property
+    def description(self) -> str:
+        """The engine and its version, for certificates."""
+
+    def findings(self) -> list[str]:
+        """Return what was noticed about the program's SQL."""
+
+
+class SqlitePort:
+    """A SQLite file through aiosqlite."""
+
+    def __init__(self, setting: Setting, stack: ExitStack) -> None:
+        self._database = SqliteDatabase(lock_timeout_ns=setting.lock_timeout_ns)
+        stack.callback(self._database.close)
+        self._seam = SqliteSeam([self._database])
+        stack.enter_context(self._seam)
+        self.url = self._database.url
+        self._version = 0
+
+    def prepare(self, create: Callable[[Connection], None]) -> None:
+        """Build the template file."""
+        from sqlalchemy import create_engine
+
+        def create_and_seed(path: str) -> None:
+            engine = create_engine(f"sqlite:///{path}")
+            with closing(engine.connect()) as connection:
+                create(connection)
+                connection.commit()
+            engine.dispose()
+
+        self._database.prepare(create_and_seed)
+
+    def begin_execution(self, agenda: Agenda) -> None:
+        """Put the template back."""
+        self._seam.begin_execution(agenda)
+        self._version = self._data_version()
+
+    def close_execution(self) -> None:
+        """Close every handle."""
+        with quiet_abandon():
+            self._seam.close_execution()
+
+    def read(self, sql: str) -> list[dict[str, Any]]:
+        """Read committed rows."""
+        return self._database.read(sql)
+
+    def changed(self) -> bool:
+        """Ask SQLite itself: another connection has committed."""
+        version = self._data_version()
+        if version == self._version:
+            return False
+        self._version = version
+        return True
+
+    def _data_version(self) -> int:
+        return int(self._database.read("PRAGMA data_version")[0]["data_version"])
+
+    def observe(self, table: str, row: str) -> None:
+        """Record the read of one row."""
+        keys: DatabaseKeys = self._database.keys
+        keys.record_reads(Accesses(reads=(RowSet(table, (row,)),)))
+
+    def waits(self) -> list[str]:
+        """Return the statements that wait for the writer lock."""
+        return [f"{wait.statement} waits for the connection that holds the writer lock" for wait in self._seam.waits()]
+
+    @property
+    def description(self) -> str:
+        """SQLite and its version."""
+        import sqlite3
+
+        return f"sqlite {sqlite3.sqlite_version} (WAL file, aiosqlite)"
+
+    def findings(self) -> list[str]:
+        """Return what the seam noticed."""
+        return self._seam.findings
+
+
+def open_database(setting: Setting, stack: ExitStack) -> Port | None:
+    """Return the database of a case; it is closed with ``stack``."""
+    if setting.engine == "none":
+        return None
+    if setting.engine == "sqlite":
+        return SqlitePort(setting, stack)
+    from simharness.world.postgresql import PostgresqlPort
+
+    return PostgresqlPort(setting, stack)

@@ -1,0 +1,157 @@
+"""One execution of a system in its world."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from simharness.core import lane
+from simharness.core.footprint import recorder
+from simharness.core.step import Operation
+from simharness.core.verdict import Finding
+from simharness.invariants.view import View
+from simharness.loop.agenda import Item
+from simharness.loop.execution import LoopExecution, Semantics
+from simharness.loop.futures import is_done, unseen_exception
+from simharness.venue import Topic, VenueClock
+from simharness.venue.event import ExecutionReport, VenueEvent
+from simharness.world.commands import Clients
+from simharness.world.setting import Command, Setting
+from simharness.world.venue_actions import offer, open_venue
+from simharness.world.watch import ComplaintHandler, Watch, observed
+
+if TYPE_CHECKING:
+    from simharness.clients.sim_exchange import SimExchange
+    from simharness.world.databases import Port
+    from simharness.world.system import Running, System
+
+
+class World(LoopExecution):
+    """Builds everything, brings the system to rest, and then stands at the beginning of the exploration.
+
+    Args:
+        setting: the case.
+        system: what is under test.
+        database: its database, or None.
+        tracking: whether footprints are recorded.
+    """
+
+    def __init__(self, setting: Setting, system: System, database: Port | None, *, tracking: bool = True) -> None:
+        clock = VenueClock()
+        super().__init__(
+            semantics=Semantics(setting.semantics),
+            faults=setting.fault_budget,
+            clock=clock,
+            tracking=tracking,
+            horizon_ns=setting.horizon_ns,
+        )
+        clock.bind(self.loop)
+        self.setting = setting
+        self.system = system
+        self.database = database
+        self.expected_errors: tuple[type[BaseException], ...] = ()
+        self._reports: list[ExecutionReport] = []
+        self.venue = open_venue(self.loop, setting)
+        self.venue.observe(self._heard)
+        self.view = View(self.venue, self._observe)
+        self._handler = ComplaintHandler(self.view, system.watched)
+        logging.getLogger().addHandler(self._handler)
+        lane.watched = system.watched
+        if database is not None:
+            database.begin_execution(self.loop)
+        self.running: Running = self.call(lambda: system.build(self))
+        self.spawn(self.running.start())
+        self.settle()
+        self.watch = Watch(setting.rules, self.view, self._snapshot)
+        self._reports.clear()
+        if database is not None:
+            database.changed()
+        variables = system.variables(setting.given)
+        self.clients = Clients(self, variables)
+        self.call(self.clients.open)
+
+    # -- for the system -----------------------------------------------------------------------------------
+
+    def open_exchange(self, session: str = "bot") -> SimExchange:
+        """Return a ccxt exchange on the simulated venue; ``session`` is unique within the execution."""
+        from simharness.clients.sim_exchange import SimExchange
+
+        return SimExchange(self.loop, self.venue, session=session)
+
+    def offer_venue_action(self, command: Command, process: int, over: Callable[[], None]) -> None:
+        """Offer what a ``venue`` command asks for."""
+        offer(self.venue, command, process, over)
+
+    # -- judging ------------------------------------------------------------------------------------------
+
+    def after_action(self, item: Item) -> None:
+        """Let the rules look, inside the step, at what the step changed."""
+        self.view.step = len(self.steps)
+        if self._reports:
+            reports, self._reports = self._reports, []
+            for report in reports:
+                self.watch.reported(report)
+        if self.database is not None and item.acts and self.database.changed():
+            self.watch.committed()
+
+    def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
+        """Return the final state and everything that is wrong with this execution."""
+        if self.database is not None and self.database.changed():
+            self.watch.committed()
+        self.view.memory = self.running.memory()
+        self.view.step = len(self.steps) - 1
+        self._note_complaints()
+        self.view.stuck.extend(self._stuck())
+        self.watch.at_rest()
+        return self._outcome(), tuple(self.watch.findings)
+
+    def _outcome(self) -> Any:
+        return (self.view.snapshot, self.venue.snapshot(), self.running.memory())
+
+    def _note_complaints(self) -> None:
+        from simharness.invariants.view import Complaint
+
+        for task in self.loop.tasks:
+            error = unseen_exception(task)
+            if error is not None:
+                self.view.complaints.append(
+                    Complaint(f"{type(error).__name__}: {error}", "a task that nobody awaited", self.view.step)
+                )
+
+    def _stuck(self) -> list[str]:
+        unfinished = [command.title for command in self.setting.commands if not self._answered(command)]
+        if not unfinished:
+            return []
+        waits = self.database.waits() if self.database is not None else []
+        return [f"{title} is never answered" for title in unfinished] + waits
+
+    def _answered(self, command: Command) -> bool:
+        if command.kind == "venue":
+            return True
+        return len(self.view.answers) >= sum(each.kind != "venue" for each in self.setting.commands)
+
+    def _snapshot(self) -> Any:
+        assert self.database is not None
+        return self.system.snapshot(self.database.read)
+
+    def _observe(self, key: str) -> Any:
+        table, _, row = key.partition("#")
+        if self.database is not None:
+            self.database.observe(table, row)
+        return observed(self.view.snapshot, key)
+
+    # -- building -----------------------------------------------------------------------------------------
+
+    def _heard(self, topic: Topic, event: VenueEvent) -> None:
+        if topic is Topic.ORDERS and isinstance(event, ExecutionReport):
+            self._reports.append(event)
+
+    def close(self) -> None:
+        """Drop everything, also half-way."""
+        logging.getLogger().removeHandler(self._handler)
+        if self.database is not None:
+            # First the real handles: closing coroutines would otherwise still talk to them.
+            self.database.close_execution()
+        super().close()
