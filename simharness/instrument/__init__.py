@@ -7,7 +7,7 @@ in a table of known libraries; the rest may have touched anything and says so.
 
 from __future__ import annotations
 
-from simharness.instrument.calls import adopt
+from simharness.instrument.foreign import adopt
 from simharness.instrument.instrumenter import Instrumenter, instrumented
 from simharness.instrument.library import ROWS, Row, Scope, used_rows
 from simharness.instrument.shared import SharedDict, shared

@@ -1,5 +1,6 @@
 """Rewriting of calls."""
 
+# ruff: noqa: N802 — the names that ast.NodeVisitor calls
 from __future__ import annotations
 
 import ast
@@ -52,7 +53,8 @@ _ATTRIBUTE_METHODS = {
 class CallRewriter(ExpressionRewriter):
     """Rewrites calls, by the little that their syntax tells about them; the hooks decide the rest at run time."""
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 — the name that ast.NodeTransformer calls
+    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: PLR0911 — one way out for each sort of call
+        """Rewrite a call."""
         if not self.active:
             return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
         known = self.is_builtin(node.func)
@@ -132,29 +134,30 @@ class CallRewriter(ExpressionRewriter):
         """Rewrite ``object.method(…)``."""
         name = self.mangled(function.attr)
         method = self.constant(name, function)
-        if suspends(*node.args, *node.keywords):
-            self._arguments(node)
-            node.args = [self.visit(function.value), method, *node.args]
-            node.func = self.constant_hook("apply_method", node)
-            return node
+        starred = bool(node.args) and isinstance(node.args[0], ast.Starred)
+        if suspends(*node.args, *node.keywords) or (name in KEYED and starred):
+            return self._applied(node, function, method)
         first = node.args[0] if node.args else None
         if name in _ATTRIBUTE_METHODS and len(node.args) >= 2 and not node.keywords:
             function.value = self.visit(function.value)
             return self._attribute_arguments(node, _ATTRIBUTE_METHODS[name])
-        keyed = name in KEYED and first is not None and not isinstance(first, ast.Starred)
-        if keyed:
+        if name in KEYED and first is not None:
             subjects = self.twice(function.value) if _is_path(function.value) else None
             if subjects is None:
-                self._arguments(node)
-                node.args = [self.visit(function.value), method, *node.args]
-                node.func = self.constant_hook("apply_method", node)
-                return node
+                return self._applied(node, function, method)
             function.value = self.hook("method", function, subjects[0], method)
             self._method_arguments(node, name)
             node.args[0] = self.hook("keyed", node.args[0], subjects[1], self.constant(name, node), node.args[0])
             return node
         function.value = self.hook("method", function, self.visit(function.value), method)
         self._method_arguments(node, name)
+        return node
+
+    def _applied(self, node: ast.Call, function: ast.Attribute, method: ast.Constant) -> ast.expr:
+        """Rewrite a call that the hook must make, because only it sees the arguments in time."""
+        self._arguments(node)
+        node.args = [self.visit(function.value), method, *node.args]
+        node.func = self.constant_hook("apply_method", node)
         return node
 
     def _method_arguments(self, node: ast.Call, name: str) -> None:

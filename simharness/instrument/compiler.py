@@ -112,7 +112,7 @@ def _load(directory: Path | None, key: str) -> _Unlinked | None:
     if directory is None:
         return None
     try:
-        code, variables, bound = marshal.loads((directory / f"{key}.code").read_bytes())  # noqa: S302 — own cache file
+        code, variables, bound = marshal.loads((directory / f"{key}.code").read_bytes())
     except _CACHE_ERRORS:
         return None
     return (code, variables, bound) if isinstance(code, types.CodeType) else None

@@ -1,5 +1,6 @@
 """Rewriting of expressions: every access of the heap goes through a hook, evaluated once and in the same order."""
 
+# ruff: noqa: N815 — the names that ast.NodeVisitor calls
 from __future__ import annotations
 
 import ast
@@ -167,25 +168,29 @@ class ExpressionRewriter(ast.NodeTransformer):
             place = self.name(frame, content)
         return self.hook("write_cell" if write else "cell", content, content, place, self.constant(text, content))
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 — the name that ast.NodeTransformer calls
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Rewrite a name."""
         if not isinstance(node.ctx, ast.Load):
             return node
         return self.variable_hook(node, node.id, write=False)
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:  # noqa: N802 — as above
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
+        """Rewrite an assignment expression."""
         node.value = self.variable_hook(self.visit(node.value), node.target.id, write=True)
         return node
 
     # -- attributes and items ------------------------------------------------------------------------------------
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802 — as above
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Rewrite an attribute."""
         node.value = self.visit(node.value)
         if self.active:
             title = "attribute" if isinstance(node.ctx, ast.Load) else "write_attribute"
             node.value = self.hook(title, node.value, node.value, self.constant(self.mangled(node.attr), node))
         return node
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:  # noqa: N802 — as above
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Rewrite an item or a slice."""
         if not self.active:
             return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
         reading = isinstance(node.ctx, ast.Load)
@@ -235,19 +240,23 @@ class ExpressionRewriter(ast.NodeTransformer):
             return node
         return self.operand(node)
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:  # noqa: N802 — as above
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Rewrite `and` and `or`."""
         node.values = [*map(self.truth, node.values[:-1]), self.visit(node.values[-1])]
         return node
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:  # noqa: N802 — as above
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """Rewrite a unary operator."""
         node.operand = self.truth(node.operand) if isinstance(node.op, ast.Not) else self.visit(node.operand)
         return node
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802 — as above
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """Rewrite a conditional expression."""
         node.test, node.body, node.orelse = self.truth(node.test), self.visit(node.body), self.visit(node.orelse)
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802 — as above
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Rewrite a binary operator."""
         if not self.active:
             return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
         makes_list = isinstance(node.left, NEW_DISPLAYS) or isinstance(node.right, NEW_DISPLAYS)
@@ -265,7 +274,8 @@ class ExpressionRewriter(ast.NodeTransformer):
         keys = self.twice(left) if suspends(right) else None
         return None if keys is None else (keys[0], self.hook("late_operands", right, self.visit(right), keys[1]))
 
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802 — as above
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """Rewrite a comparison."""
         if not self.active:
             return self.generic_visit(node)  # type: ignore[return-value]  # as above
         if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
@@ -298,7 +308,8 @@ class ExpressionRewriter(ast.NodeTransformer):
         node.comparators = [self.hook("item", container, self.visit(container), keys[1])]
         return node
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:  # noqa: N802 — as above
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
+        """Rewrite a part of an f-string."""
         node.value = self.operand(node.value, "deep") if self.active else self.visit(node.value)
         if node.format_spec is not None:
             node.format_spec = self.visit(node.format_spec)
@@ -309,14 +320,16 @@ class ExpressionRewriter(ast.NodeTransformer):
     def _named(self, node: ast.expr) -> ast.expr:
         return self.hook("display", node, node) if self.active else node
 
-    def visit_List(self, node: ast.List | ast.Set) -> ast.expr:  # noqa: N802 — as above
+    def visit_List(self, node: ast.List | ast.Set) -> ast.expr:
+        """Rewrite a list or a set."""
         self.generic_visit(node)
         storing = isinstance(node, ast.List) and not isinstance(node.ctx, ast.Load)
         return node if storing else self._named(node)
 
-    visit_Set = visit_List  # noqa: N815 — the name that ast.NodeTransformer calls
+    visit_Set = visit_List
 
-    def visit_Dict(self, node: ast.Dict) -> ast.expr:  # noqa: N802 — as above
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:
+        """Rewrite a dict."""
         for place, (key, content) in enumerate(zip(node.keys, node.values, strict=True)):
             if key is None:
                 node.values[place] = self.operand(content) if self.active else self.visit(content)
@@ -325,7 +338,8 @@ class ExpressionRewriter(ast.NodeTransformer):
                 node.values[place] = self.visit(content)
         return self._named(node)
 
-    def visit_Starred(self, node: ast.Starred) -> ast.expr:  # noqa: N802 — as above
+    def visit_Starred(self, node: ast.Starred) -> ast.expr:
+        """Rewrite an unpacked argument or item."""
         reading = self.active and isinstance(node.ctx, ast.Load)
         node.value = self.operand(node.value) if reading else self.visit(node.value)
         return node
@@ -351,9 +365,10 @@ class ExpressionRewriter(ast.NodeTransformer):
         self.scope = outer
         return self._named(node)
 
-    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension  # noqa: N815 — as above
+    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
 
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:  # noqa: N802 — as above
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        """Rewrite a generator expression."""
         return self._comprehension(node, lazy=True)
 
     def consumed(self, node: ast.expr) -> ast.expr:
@@ -379,7 +394,8 @@ class ExpressionRewriter(ast.NodeTransformer):
 
     # -- functions -----------------------------------------------------------------------------------------------
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:  # noqa: N802 — as above
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        """Rewrite a lambda."""
         self.visit_defaults(node.args)
         outer, active, kept = self.scope, self.active, self._no_temporaries
         with self.entered("<lambda>", node.lineno):

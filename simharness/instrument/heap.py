@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from simharness.core import name
-from simharness.core.footprint import PYHEAP, recorder
+from simharness.core.footprint import recorder
 from simharness.instrument import kinds
 
 # With more registered containers than this the refcount sweep runs only each time their number has doubled.
@@ -30,7 +30,7 @@ class Entry:
     have hit any of them.
     """
 
-    __slots__ = ("as_mapping", "members", "order", "owner", "rows", "whole")
+    __slots__ = ("as_mapping", "attributes", "members", "order", "owner", "rows", "whole")
 
     def __init__(self, owner: int) -> None:
         self.owner = owner
@@ -38,28 +38,33 @@ class Entry:
         self.order = name.member(owner, "*order")
         self.whole = name.member(owner, "*whole")
         self.rows: dict[Any, int] = {}
+        # Only attributes that no class can define otherwise: the hooks look here first and last.
+        self.attributes: dict[str, int] = {}
         self.as_mapping: Entry | None = None
 
-    def attribute(self, attribute: str) -> int:
-        """Return the key of one attribute."""
-        key = self.rows.get(attribute)
-        if key is None:
-            key = self.rows[attribute] = name.member(self.owner, "." + attribute)
+    def attribute(self, attribute: str, *, fast: bool = False) -> int:
+        """Return the key of one attribute.
+
+        Args:
+            attribute: its name.
+            fast: the class says nothing about it, so that later accesses need this key only.
+        """
+        key = name.member(self.owner, "." + attribute)
+        if fast:
+            self.attributes[attribute] = key
         return key
 
     def row(self, item: Any) -> int | None:
         """Return the key of one item of a mapping or a set; None if only the whole can stand for it."""
-        try:
-            key = self.rows.get(item)
-        except TypeError:
-            return None  # unhashable: the operation itself raises
+        # Only exact strings and integers are remembered: hashing others may run code of the program.
+        plain = type(item) is str or type(item) is int
+        key = self.rows.get(item) if plain else None
         if key is None:
             text = row_text(item)
             if text is None:
                 return None
             key = name.member(self.owner, text)
-            # Only exact strings and integers: hashing others may run code of the program.
-            if type(item) is str or type(item) is int:
+            if plain:
                 self.rows[item] = key
         return key
 
@@ -78,7 +83,7 @@ class AttributeRows(Entry):
         return self._instance.attribute(item) if type(item) is str else None
 
 
-def row_text(item: Any) -> str | None:
+def row_text(item: Any) -> str | None:  # noqa: PLR0911 — one way out for each type of key
     """Return a text that is equal for equal keys of a dict, whatever their types; None if there is no such text."""
     kind = type(item)
     if kind is str or kind is bytes:
@@ -120,9 +125,10 @@ class Heap:
 
     def clear(self) -> None:
         """Forget every object; static names stay interned."""
-        self.entries = {}
-        self.kept = {}
-        self.watched = {}
+        # In place: the hooks hold on to `entries`.
+        self.watched.clear()
+        self.entries.clear()
+        self.kept.clear()
         self._sweep_at = _SWEEP_ALWAYS
         self._moment = (-1, -1)
 
@@ -228,8 +234,3 @@ def end_execution() -> None:
     """Release every object of the execution."""
     heap.clear()
     kinds.forget_local_classes()
-
-
-def touch_everything() -> None:
-    """Record that code ran of which nothing is known."""
-    recorder.write(PYHEAP)

@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simharness.instrument import access, calls
+from simharness.instrument import attributes, calls, items, iteration, variables
 
 _MARK = "\x00simharness hook "
 
@@ -26,57 +26,57 @@ def _arguments(recording: Callable[[Any, Any], Any]) -> Callable[..., tuple[Any,
 
 
 def _item_operation(subject: Any, key: Any) -> Any:
-    return access.item(subject, key)[key]
+    return items.item(subject, key)[key]
 
 
 def _late_attribute(argument: Any, subject: Any, attribute: str) -> Any:
-    access.update_attribute(subject, attribute)
+    attributes.update_attribute(subject, attribute)
     return argument
 
 
 def _late_item(argument: Any, subject: Any, key: Any) -> Any:
-    access.update_item(subject, key)
+    items.update_item(subject, key)
     return argument
 
 
 def _late_operands(right: Any, left: Any) -> Any:
-    access.deep(left)
-    return access.deep(right)
+    items.deep(left)
+    return items.deep(right)
 
 
 def _advance(iterator: Any) -> Any:
-    access.value(iterator)
-    return access.write_whole(iterator)
+    items.value(iterator)
+    return items.write_whole(iterator)
 
 
 HOOKS: dict[str, Callable[..., Any]] = {
-    "attribute": access.read_attribute,
-    "write_attribute": access.write_attribute,
-    "update_attribute": access.update_attribute,
+    "attribute": attributes.read_attribute,
+    "write_attribute": attributes.write_attribute,
+    "update_attribute": attributes.update_attribute,
     "late_attribute": _late_attribute,
-    "read_arguments": _arguments(access.read_attribute),
-    "write_arguments": _arguments(access.write_attribute),
-    "item": access.item,
+    "read_arguments": _arguments(attributes.read_attribute),
+    "write_arguments": _arguments(attributes.write_attribute),
+    "item": items.item,
     "get_item": _item_operation,
-    "write_item": access.write_item,
+    "write_item": items.write_item,
     "late_operands": _late_operands,
-    "update_item": access.update_item,
+    "update_item": items.update_item,
     "late_item": _late_item,
-    "value": access.value,
-    "deep": access.deep,
-    "deep_match": access.deep_match,
-    "write_whole": access.write_whole,
-    "write_if_mutable": access.write_if_mutable,
-    "iterate": access.iterate,
-    "unpack": access.unpack,
+    "value": items.value,
+    "deep": items.deep,
+    "deep_match": items.deep_match,
+    "write_whole": items.write_whole,
+    "write_if_mutable": items.write_if_mutable,
+    "iterate": iteration.iterate,
+    "unpack": iteration.unpack,
     "advance": _advance,
-    "cell": access.cell,
-    "write_cell": access.write_cell,
-    "frame": access.frame,
-    "read_global": access.read_global,
-    "write_global": access.write_global,
-    "display": access.display,
-    "constructed": access.constructed,
+    "cell": variables.cell,
+    "write_cell": variables.write_cell,
+    "frame": variables.frame,
+    "read_global": variables.read_global,
+    "write_global": variables.write_global,
+    "display": variables.display,
+    "constructed": variables.constructed,
     "method": calls.method,
     "keyed": calls.keyed,
     "call": calls.invoke,

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simharness.instrument import access, heap, kinds
-from simharness.instrument.calls import instrumented_codes
+from simharness.instrument import attributes, heap, kinds
 from simharness.instrument.compiler import Compiled, compile_module, default_cache_directory
+from simharness.instrument.foreign import instrumented_codes
 from simharness.instrument.hooks import nested
 from simharness.instrument.reach import functions_of_module, functions_of_program
 
@@ -83,7 +83,7 @@ class Instrumenter:
     @property
     def holes(self) -> frozenset[str]:
         """Stores that no reader is charged for: variables of a module that another module assigned."""
-        return frozenset(access.holes)
+        return frozenset(attributes.holes)
 
     def covers(self, module: str) -> bool:
         """Return whether ``module`` is one of the packages or lies inside one."""
@@ -98,9 +98,9 @@ class Instrumenter:
             module = sys.modules[name]
             if self.covers(name) and isinstance(module, types.ModuleType):
                 self._exchange(module, functions_of_module(module))
-        module = sys.modules.get(getattr(self.program, "__module__", None) or "")
-        if module is not None:
-            self._exchange(module, functions_of_program(self.program))
+        home = sys.modules.get(getattr(self.program, "__module__", None) or "")
+        if home is not None:
+            self._exchange(home, functions_of_program(self.program))
 
     def restore(self) -> None:
         """Give every function its own code back. Modules imported meanwhile keep theirs; it is silent by itself."""
@@ -126,7 +126,7 @@ class Instrumenter:
 
     def begin_execution(self) -> None:
         """Start a new execution: forget the objects of the last one, name those that exist before this one."""
-        access.holes.clear()
+        attributes.holes.clear()
         heap.begin_execution(self._roots())
 
     @staticmethod
@@ -187,7 +187,7 @@ _bound: dict[str, tuple[str, ...]] = {}
 
 
 def _register(name: str, compiled: Compiled) -> None:
-    access.module_variables[name] = compiled.variables
+    attributes.module_variables[name] = compiled.variables
     _bound[name] = compiled.bound
     for code in nested(compiled.code):
         instrumented_codes[id(code)] = code

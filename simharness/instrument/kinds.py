@@ -27,9 +27,10 @@ _VIEWS: tuple[type, ...] = (
     types.MappingProxyType,
     memoryview,
 )
+_SAMPLES: tuple[Any, ...] = ([], {}, {}.values(), {}.items(), collections.deque(), (), "", set(), range(0))
 _ITERATORS: tuple[type, ...] = (
-    *(type(iter(source)) for source in ([], (), "", {}, {}.values(), {}.items(), set(), range(0), collections.deque())),
-    *(type(reversed(source)) for source in ([], {}, {}.values(), {}.items(), collections.deque())),
+    *(type(iter(source)) for source in _SAMPLES),
+    *(type(reversed(source)) for source in _SAMPLES[:5]),
     *(enumerate, zip, map, filter, reversed, types.GeneratorType),
     *(kind for kind in vars(itertools).values() if isinstance(kind, type)),
     type(iter(int, 1)),
@@ -45,7 +46,7 @@ _CALLABLES: tuple[type, ...] = (
 class TypeInfo:
     """What is known of a type: its kind, and for each attribute that its class defines what reading it touches."""
 
-    __slots__ = ("attributes", "calls", "deep", "kind")
+    __slots__ = ("attributes", "calls", "deep", "effects", "kind")
 
     def __init__(self, kind: int, *, deep: bool = False) -> None:
         self.kind = kind
@@ -53,6 +54,7 @@ class TypeInfo:
         self.deep = deep
         self.attributes: dict[str, Any] = {}
         self.calls: dict[str, Any] = {}
+        self.effects: dict[str, Any] = {}
 
 
 _infos: dict[type, TypeInfo] = {kind: TypeInfo(SKIP) for kind in (*SCALARS, *_CALLABLES)}
@@ -90,10 +92,11 @@ def forget_all() -> None:
     for info in _infos.values():
         info.attributes.clear()
         info.calls.clear()
+        info.effects.clear()
     _local.clear()
 
 
-def _classify(kind: type) -> TypeInfo:
+def _classify(kind: type) -> TypeInfo:  # noqa: PLR0911 — one way out for each kind
     if issubclass(kind, types.ModuleType):
         return TypeInfo(MODULE)
     if issubclass(kind, type):

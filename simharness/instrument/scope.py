@@ -5,6 +5,7 @@ versions (3.12 adds scopes for type parameters and takes those of comprehensions
 here, on the syntax tree, before anything is rewritten.
 """
 
+# ruff: noqa: N815 — the names that ast.NodeVisitor calls
 from __future__ import annotations
 
 import ast
@@ -124,13 +125,15 @@ class Scopes(ast.NodeVisitor):
             self.visit(node)
         self._here = outer
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802 — the name that ast.NodeVisitor calls
+    def visit_Name(self, node: ast.Name) -> None:
+        """Collect a name."""
         if isinstance(node.ctx, ast.Load):
             self._use(node.id)
         else:
             self._bind(node.id)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:  # noqa: N802 — as above
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Collect a function."""
         self._bind(node.name)
         for outside in [*node.decorator_list, *_defaults(node.args)]:
             self.visit(outside)
@@ -139,16 +142,18 @@ class Scopes(ast.NodeVisitor):
         _declare(scope, node.body, self.mangled)
         self._walk(scope, list(node.body))
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 — the name that ast.NodeVisitor calls
+    visit_AsyncFunctionDef = visit_FunctionDef
 
-    def visit_Lambda(self, node: ast.Lambda) -> None:  # noqa: N802 — as above
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        """Collect a lambda."""
         for outside in _defaults(node.args):
             self.visit(outside)
         scope = self._inside(node, ScopeKind.FUNCTION, "<lambda>")
         scope.parameters = {self.mangled(name) for name in parameter_names(node.args)}
         self._walk(scope, [node.body])
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802 — as above
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Collect a class."""
         self._bind(node.name)
         for outside in [*node.decorator_list, *node.bases, *node.keywords]:
             self.visit(outside)
@@ -169,9 +174,10 @@ class Scopes(ast.NodeVisitor):
         inside += [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         self._walk(scope, inside)
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815 — as above
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:  # noqa: N802 — as above
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        """Collect an assignment expression."""
         target = self._here
         while target.kind in (ScopeKind.INLINE, ScopeKind.GENERATOR) and target.parent is not None:
             target = target.parent
@@ -179,27 +185,32 @@ class Scopes(ast.NodeVisitor):
         self._use(node.target.id)
         self.visit(node.value)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802 — as above
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Collect an annotated assignment."""
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:  # noqa: N802 — as above
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        """Collect an exception handler."""
         if node.name is not None:
             self._bind(node.name)
         self.generic_visit(node)
 
     def visit_alias(self, node: ast.alias) -> None:
+        """Collect an imported name."""
         self._bind((node.asname or node.name).partition(".")[0])
 
-    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:  # noqa: N802 — as above
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
+        """Collect a captured pattern."""
         if node.name is not None:
             self._bind(node.name)
         self.generic_visit(node)
 
-    visit_MatchStar = visit_MatchAs  # noqa: N815 — as above
+    visit_MatchStar = visit_MatchAs
 
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:  # noqa: N802 — as above
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        """Collect the rest of a mapping pattern."""
         if node.rest is not None:
             self._bind(node.rest)
         self.generic_visit(node)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from simharness.core import name
 from simharness.core.footprint import recorder
-from simharness.instrument import access
+from simharness.instrument import items
 from simharness.instrument.heap import Entry
 
 _K = TypeVar("_K")
@@ -25,7 +25,7 @@ class SharedDict(dict[_K, _V]):
     # Instrumented code leaves it alone.
     __simharness_tracked__ = True
     __slots__ = ("_entry",)
-    __hash__ = None  # type: ignore[assignment]  # as for every dict
+    __hash__ = None
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         self._entry = Entry(recorder.fresh("shared") if recorder.active else name.static("heap shared dict"))
@@ -33,20 +33,20 @@ class SharedDict(dict[_K, _V]):
 
     def _read(self, key: Any) -> None:
         if recorder.active:
-            access.read_row(self._entry, key)
+            items.read_row(self._entry, key)
 
     def _write(self, key: Any) -> None:
         if recorder.active:
-            access.write_row(self._entry, key, new=not dict.__contains__(self, key))
+            items.write_row(self._entry, key, new=not dict.__contains__(self, key))
 
     def _read_all(self) -> None:
         if recorder.active:
-            access.read_members(self._entry)
+            items.read_members(self._entry)
 
     def _write_all(self) -> None:
         if recorder.active:
-            access.read_members(self._entry)
-            access.write_members(self._entry)
+            items.read_members(self._entry)
+            items.write_members(self._entry)
 
     def __getitem__(self, key: _K) -> _V:
         self._read(key)
@@ -94,14 +94,14 @@ class SharedDict(dict[_K, _V]):
         for key, value in dict(*arguments, **keywords).items():
             self[key] = value
 
-    def __ior__(self, other: Any) -> SharedDict[_K, _V]:  # type: ignore[override,misc]  # returns the same object
+    def __ior__(self, other: Any) -> SharedDict[_K, _V]:
         self.update(other)
         return self
 
-    def __or__(self, other: Any) -> dict[Any, Any]:  # type: ignore[override]  # a plain dict, as for any subclass
+    def __or__(self, other: Any) -> dict[Any, Any]:
         return dict(self.items()) | dict(other) if isinstance(other, dict) else NotImplemented
 
-    def __ror__(self, other: Any) -> dict[Any, Any]:  # type: ignore[override]  # as above
+    def __ror__(self, other: Any) -> dict[Any, Any]:
         return dict(other) | dict(self.items()) if isinstance(other, dict) else NotImplemented
 
     # Overriding it also keeps the interpreter from copying the items behind our back in `{**shared}` and dict(shared).

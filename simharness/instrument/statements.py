@@ -1,5 +1,6 @@
 """Rewriting of statements, and of the functions and classes that they define."""
 
+# ruff: noqa: N802, N815 — the names that ast.NodeVisitor calls
 from __future__ import annotations
 
 import ast
@@ -45,7 +46,7 @@ class Rewriter(CallRewriter):
         self.scope = outer
         return self.stored([node.name], node, before=False)
 
-    visit_FunctionDef = visit_AsyncFunctionDef = _function  # noqa: N815 — the names that ast.NodeTransformer calls
+    visit_FunctionDef = visit_AsyncFunctionDef = _function
 
     def _decorator(self, node: ast.expr) -> ast.expr:
         rewritten = self.visit(node)
@@ -65,7 +66,8 @@ class Rewriter(CallRewriter):
             statements.append(self.placed(ast.Expr(self.hook("constructed", at, self.name(parameters[0], at))), at))
         return statements
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:  # noqa: N802 — as above
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        """Rewrite a class."""
         node.decorator_list = [self._decorator(decorator) for decorator in node.decorator_list]
         node.bases = [self.visit(base) for base in node.bases]
         for keyword in node.keywords:
@@ -97,7 +99,8 @@ class Rewriter(CallRewriter):
         hooked = [self.variable_hook(none, name, write=True) for name in names if self.variable(name) is not None]
         return [self.placed(ast.Expr(hook), at) for hook in hooked]
 
-    def visit_Assign(self, node: ast.Assign) -> Any:  # noqa: N802 — as above
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """Rewrite an assignment."""
         waits = suspends(node.value)
         nested = max(nesting(target) for target in node.targets)
         names = [name for target in node.targets for name in bound_names(target)]
@@ -111,7 +114,8 @@ class Rewriter(CallRewriter):
             return node
         return self.stored(names, node, before=not waits)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:  # noqa: N802 — as above
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Rewrite an annotated assignment."""
         if node.value is None:
             return node
         node.value = self.visit(node.value)
@@ -121,7 +125,8 @@ class Rewriter(CallRewriter):
             node.value = self.variable_hook(node.value, names[0], write=True)
         return node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> Any:  # noqa: N802 — as above
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        """Rewrite an augmented assignment."""
         if not self.active:
             return self.generic_visit(node)
         waits = suspends(node.value)
@@ -170,25 +175,29 @@ class Rewriter(CallRewriter):
             node.value = self.hook("late_item", argument, argument, subjects[1], again)
         return node
 
-    def visit_Delete(self, node: ast.Delete) -> Any:  # noqa: N802 — as above
+    def visit_Delete(self, node: ast.Delete) -> Any:
+        """Rewrite a `del`."""
         names = [name for target in node.targets for name in bound_names(target)]
         node.targets = [self.visit(target) for target in node.targets]
         return self.stored(names, node, before=True)
 
-    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> Any:  # noqa: N802 — as above
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> Any:
+        """Rewrite an import."""
         names = [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
         return self.stored(names, node, before=False)
 
-    visit_ImportFrom = visit_Import  # noqa: N815 — as above
+    visit_ImportFrom = visit_Import
 
     # -- control flow --------------------------------------------------------------------------------------------
 
-    def visit_For(self, node: ast.For) -> Any:  # noqa: N802 — as above
+    def visit_For(self, node: ast.For) -> Any:
+        """Rewrite a loop."""
         waits = suspends(*node.body)
         node.iter = self.iteration(node.iter, nesting(node.target), waits=waits)
         return self._loop(node)
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> Any:  # noqa: N802 — as above
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> Any:
+        """Rewrite an asynchronous loop."""
         node.iter = self.visit(node.iter)
         return self._loop(node)
 
@@ -199,20 +208,23 @@ class Rewriter(CallRewriter):
         node.orelse = self.block(node.orelse)
         return node
 
-    def visit_While(self, node: ast.While | ast.If) -> Any:  # noqa: N802 — as above
+    def visit_While(self, node: ast.While | ast.If) -> Any:
+        """Rewrite a loop or a branch on a condition."""
         node.test = self.truth(node.test)
         node.body, node.orelse = self.block(node.body), self.block(node.orelse)
         return node
 
-    visit_If = visit_While  # noqa: N815 — as above
+    visit_If = visit_While
 
-    def visit_Assert(self, node: ast.Assert) -> Any:  # noqa: N802 — as above
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        """Rewrite an assertion."""
         node.test = self.truth(node.test)
         if node.msg is not None:
             node.msg = self.visit(node.msg)
         return node
 
-    def visit_With(self, node: ast.With | ast.AsyncWith) -> Any:  # noqa: N802 — as above
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> Any:
+        """Rewrite a `with`."""
         names: list[str] = []
         for item in node.items:
             manager = self.visit(item.context_expr)
@@ -223,9 +235,10 @@ class Rewriter(CallRewriter):
         node.body = [*self.records(names, node), *self.block(node.body)]
         return node
 
-    visit_AsyncWith = visit_With  # noqa: N815 — as above
+    visit_AsyncWith = visit_With
 
-    def visit_Try(self, node: Any) -> Any:  # noqa: N802 — as above
+    def visit_Try(self, node: Any) -> Any:
+        """Rewrite a `try`."""
         node.body, node.orelse = self.block(node.body), self.block(node.orelse)
         for handler in node.handlers:
             if handler.type is not None:
@@ -235,9 +248,10 @@ class Rewriter(CallRewriter):
         node.finalbody = self.block(node.finalbody)
         return node
 
-    visit_TryStar = visit_Try  # noqa: N815 — as above
+    visit_TryStar = visit_Try
 
-    def visit_Match(self, node: ast.Match) -> Any:  # noqa: N802 — as above
+    def visit_Match(self, node: ast.Match) -> Any:
+        """Rewrite a `match`."""
         node.subject = self.visit(node.subject)
         if self.active:
             node.subject = self.hook("deep_match", node.subject, node.subject)

@@ -9,7 +9,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from simharness.instrument import library
-from simharness.instrument.calls import instrumented_codes
+from simharness.instrument.foreign import instrumented_codes
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""The hooks of rewritten code for attributes: ``order.status`` becomes ``attribute(order, "status").status``."""
+
+from __future__ import annotations
+
+import functools
+import types
+from inspect import getattr_static
+from typing import Any
+
+from simharness.core import name as names
+from simharness.core.footprint import PYHEAP, recorder
+from simharness.instrument.heap import heap
+from simharness.instrument.items import read_whole_instance, write_whole
+from simharness.instrument.kinds import CLASS, FOREIGN, FUNCTION, INSTANCE, MODULE, OPAQUE, SCALARS, SKIP, infos, of
+
+# What reading an attribute of an instance means when its class defines it.
+_PLAIN = ()  # a method or a property: what runs is tracked by itself
+_CACHED = (-1,)  # functools.cached_property: the first read writes
+_MISSING: Any = object()
+_PLAIN_KINDS = (
+    *(types.FunctionType, property, staticmethod, classmethod, types.GetSetDescriptorType),
+    *(types.MethodDescriptorType, types.WrapperDescriptorType, type),
+)
+_scalars = frozenset(SCALARS)
+
+# Module variables with a key, by module; and stores that the keys do not cover, for the certificate.
+module_variables: dict[str, frozenset[str]] = {}
+holes: set[str] = set()
+_entry_of = heap.entries.get
+
+
+def _class_keys(kind: type, attribute: str) -> tuple[int, ...] | None:
+    passed: list[int] = []
+    for base in kind.__mro__:
+        passed.append(names.static(f"class {base.__module__}.{base.__qualname__}.{attribute}"))
+        if attribute in base.__dict__:
+            held = base.__dict__[attribute]
+            if isinstance(held, functools.cached_property):
+                return _CACHED
+            if isinstance(held, _PLAIN_KINDS):
+                return _PLAIN
+            return None if hasattr(type(held), "__get__") else tuple(passed)
+    return None
+
+
+def class_keys(kind: type, attribute: str) -> tuple[int, ...] | None:
+    """Return the keys of a class variable as seen from ``kind``; None: only the instance holds the attribute.
+
+    A class variable is read together with those of all classes that could come to hide it.
+    """
+    known = of(kind).attributes
+    keys: tuple[int, ...] | None = known.get(attribute, _MISSING)
+    if keys is _MISSING:
+        keys = known[attribute] = _class_keys(kind, attribute)
+    return keys
+
+
+def read_attribute(subject: Any, attribute: str) -> Any:
+    """Record the read of ``subject.attribute``."""
+    if not recorder.active:
+        return subject
+    entry = _entry_of(id(subject))
+    if entry is not None:
+        key = entry.attributes.get(attribute)
+        if key is not None:
+            reads = recorder.reads
+            reads.add(key)
+            reads.add(PYHEAP)
+            return subject
+    kind = type(subject)
+    sort = (infos.get(kind) or of(kind)).kind
+    if sort != SKIP:
+        _read_slowly(subject, kind, sort, attribute)
+    return subject
+
+
+def _read_slowly(subject: Any, kind: type, sort: int, attribute: str) -> None:
+    reads = recorder.reads
+    if sort == MODULE:
+        if attribute in module_variables.get(subject.__name__, ()):
+            reads.add(names.static(f"global {subject.__name__}.{attribute}"))
+        return
+    if sort == CLASS:
+        reads.update(key for key in class_keys(subject, attribute) or () if key >= 0)
+        reads.add(PYHEAP)
+        return
+    if attribute == "__dict__":
+        read_whole_instance(subject)
+        heap.namespace(subject)
+        return
+    if attribute[:2] == "__" == attribute[-2:] or (sort not in _WITH_ATTRIBUTES and _is_builtin(kind)):
+        return
+    keys = class_keys(kind, attribute)
+    if keys is _PLAIN:
+        if sort == FOREIGN and not isinstance(getattr_static(kind, attribute, None), types.FunctionType):
+            recorder.writes.add(PYHEAP)  # an unknown property runs unknown code
+        return
+    if keys is _CACHED and attribute not in getattr(subject, "__dict__", {}):
+        write_attribute(subject, attribute)
+        return
+    reads.update(key for key in keys or () if key >= 0)
+    entry = heap.of(subject)
+    reads.add(entry.attribute(attribute, fast=keys is None))
+    reads.add(PYHEAP)
+
+
+_WITH_ATTRIBUTES = frozenset((INSTANCE, FUNCTION, OPAQUE, FOREIGN))
+
+
+def _is_builtin(kind: type) -> bool:
+    return kind.__module__ in ("builtins", "collections")
+
+
+def write_attribute(subject: Any, attribute: str) -> Any:
+    """Record a store to, or the deletion of, ``subject.attribute``."""
+    if not recorder.active:
+        return subject
+    entry = _entry_of(id(subject))
+    key = None if entry is None else entry.attributes.get(attribute)
+    if entry is None or key is None:
+        _write_slowly(subject, attribute)
+        return subject
+    recorder.writes.add(key)
+    recorder.adds.add(entry.members)
+    recorder.reads.add(PYHEAP)
+    return subject
+
+
+def _write_slowly(subject: Any, attribute: str) -> None:
+    kind = type(subject)
+    sort = of(kind).kind
+    writes = recorder.writes
+    if sort == SKIP:
+        return
+    if sort == MODULE:
+        writes.add(names.static(f"global {subject.__name__}.{attribute}"))
+        if attribute not in module_variables.get(subject.__name__, ()):
+            writes.add(PYHEAP)
+            holes.add(f"{subject.__name__}.{attribute} is stored from outside its module")
+        return
+    if sort == CLASS:
+        _write_class(subject, attribute)
+        return
+    keys = class_keys(kind, attribute)
+    if keys is _PLAIN:
+        if isinstance(getattr_static(kind, attribute, None), property):
+            return
+        # A method is replaced on one instance: readers do not look at it, so this collides with all of them.
+        infos[kind].attributes[attribute] = None
+        infos[kind].calls.pop(attribute, None)
+        writes.add(PYHEAP)
+    entry = heap.of(subject)
+    writes.add(entry.attribute(attribute, fast=keys is None))
+    recorder.adds.add(entry.members)
+    recorder.reads.add(PYHEAP)
+
+
+def _write_class(subject: type, attribute: str) -> None:
+    recorder.writes.add(names.static(f"class {subject.__module__}.{subject.__qualname__}.{attribute}"))
+    recorder.reads.add(PYHEAP)
+    if not class_keys(subject, attribute) or attribute not in subject.__dict__:
+        # A new class variable, or a method that is replaced: what readers look at changes.
+        recorder.writes.add(PYHEAP)
+        for info in infos.values():
+            info.attributes.pop(attribute, None)
+            info.calls.pop(attribute, None)
+        for entry in heap.entries.values():
+            entry.attributes.pop(attribute, None)
+
+
+def update_attribute(subject: Any, attribute: str) -> Any:
+    """Record ``subject.attribute += …``; a list in that place changes itself."""
+    if recorder.active:
+        read_attribute(subject, attribute)
+        write_attribute(subject, attribute)
+        try:
+            held = subject.__dict__[attribute]
+        except (AttributeError, KeyError, TypeError):
+            slot = isinstance(getattr_static(type(subject), attribute, None), types.MemberDescriptorType)
+            held = getattr(subject, attribute, None) if slot else getattr_static(subject, attribute, None)
+        if type(held) not in _scalars:
+            write_whole(held)
+    return subject
