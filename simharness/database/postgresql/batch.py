@@ -15,6 +15,7 @@ from simharness.database.postgresql.wire import Message
 _ANSWERED = frozenset({b"P", b"B", b"D", b"E", b"C"})
 _ANSWERS = frozenset({b"1", b"2", b"3", b"T", b"n", b"C", b"s", b"I"})
 _COPY_IN = b"G"
+_COPY_DATA = frozenset({b"d", b"c", b"f"})
 _INTEGERS = frozenset({20, 21, 23, 26})
 _TEXTS = frozenset({0, 25, 1043, 19})
 _BOOLEAN, _UUID = 16, 2950
@@ -33,6 +34,7 @@ class Batch:
         source: the line that sent it, for timelines.
         reply: the server's answer so far.
         hang_up: the client is gone after this one.
+        data: it is the data of a COPY.
     """
 
     messages: list[Message]
@@ -43,6 +45,7 @@ class Batch:
     source: str | None = None
     reply: list[Message] = field(default_factory=list)
     hang_up: bool = False
+    data: bool = False
     answers_left: int = 0
 
     @property
@@ -60,9 +63,9 @@ class Batch:
         return all(statement.instant for statement, _ in self.statements)
 
     @property
-    def copies(self) -> bool:
-        """Whether the server waits for COPY data after this."""
-        return bool(self.reply) and self.reply[-1].kind == _COPY_IN
+    def silent(self) -> bool:
+        """Whether the server has nothing to answer: a Flush with nothing before it."""
+        return self.ending == b"H" and self.answers_left == 0
 
     def answered(self, message: Message) -> bool:
         """Return whether ``message`` is the last of the answer."""
@@ -84,36 +87,39 @@ class Reader:
         self._texts: dict[str, str] = {}
         self._types: dict[str, tuple[int, ...]] = {}
         self._described: list[str] = []
-        self.copying: bytes | None = None
+        self._last_ending = b""
+        # Whether the server waits for COPY data.
+        self.copying = False
         self.mid_series = False
+        # After an error the server ignores everything until Sync, and answers none of it.
+        self.skipping = False
 
     def add(self, message: Message) -> Batch | None:
         """Take the next message and return the batch that it completes, if it does."""
         self._pending.append(message)
-        if message.kind not in self._endings():
+        data = self._pending[0].kind in _COPY_DATA
+        # In the extended protocol a Sync follows the data; the server swallowed the one before it.
+        if message.kind not in (b"QSHX" if not data else b"cf" if self._last_ending == b"Q" else b"S"):
             return None
         messages, self._pending = self._pending, []
-        if self.copying is not None:
-            self.copying = None
-            return Batch(messages, [(understand("COPY data"), ())], b"S")
+        if data:
+            return Batch(messages, [(understand("COPY data"), ())], b"S", data=True)
+        self._last_ending = message.kind
         batch = Batch([], ending=message.kind)
         self._read(messages, batch)
         return batch
 
     def learn(self, batch: Batch) -> None:
-        """Remember what the answer to a batch told: parameter types, and whether a series is open until its Sync."""
-        self.mid_series = batch.ending == b"H"
+        """Remember what the answer to a batch told: parameter types, and whether work waits for its Sync."""
+        self.copying = bool(batch.reply) and batch.reply[-1].kind == _COPY_IN
+        failed = any(message.kind == b"E" for message in batch.reply)
+        self.skipping = batch.ending == b"H" and (self.skipping or failed)
+        self.mid_series = batch.ending == b"H" and (self.mid_series or failed or bool(batch.statements))
         for message in batch.reply:
             if message.kind == b"E":
                 self._described.clear()
             elif message.kind == b"t" and self._described:
                 self._types[self._described.pop(0)] = wire.read_oids(message.body)
-
-    def _endings(self) -> bytes:
-        if self.copying is None:
-            return b"QSHX"
-        # In the extended protocol a Sync follows the data; the server swallowed the one before it.
-        return b"cf" if self.copying == b"Q" else b"S"
 
     def _read(self, messages: list[Message], batch: Batch) -> None:
         portals: dict[str, tuple[Statement, tuple[Any, ...]]] = {}

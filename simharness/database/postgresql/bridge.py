@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simharness.core.agenda import Agenda
 from simharness.database.postgresql import process
-from simharness.database.postgresql.backend import Backend
+from simharness.database.postgresql.backend import Backend, ServerRefused
 from simharness.database.postgresql.server import Server
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.wire import Message
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from simharness.database.postgresql.session import Session
 
 _FIRST_NUMBER = 1001
+_HELD_LOCKS = """
+SELECT l.pid, c.relname, l.mode FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE l.granted AND c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema|simharness)' ORDER BY 1, 2, 3
+"""
+_BLOCKERS = (
+    "SELECT p, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(p), ',') "
+    "FROM pg_catalog.unnest('{{{pids}}}'::pg_catalog.int4[]) p"
+)
 _DEFINITION_TAGS = (b"CREATE", b"ALTER", b"DROP", b"GRANT", b"REVOKE", b"COMMENT", b"REINDEX")
 
 
@@ -60,7 +69,7 @@ class Bridge:
         backend, session.backend = session.backend, None
         self._sessions.remove(session)
         if backend is not None:
-            self._parking.put(session.parked_as, backend, waiting=session.waiting)
+            self._parking.put(session.parked_as, backend, waiting=session.waiting, clean=session.clean)
         session.waiting = False
 
     def drop(self, session: Session) -> None:
@@ -104,11 +113,7 @@ class Bridge:
 
     def held_locks(self) -> list[tuple[int, str, str]]:
         """Return the relation locks that each session really holds: (number, table, mode). For the check mode."""
-        rows = self._parking.monitor.query(
-            "SELECT l.pid, c.relname, l.mode FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-            " WHERE l.granted AND c.relkind IN ('r', 'p') AND c.relnamespace >= 16384 OR l.granted AND c.relkind IN"
-            " ('r', 'p') AND c.relnamespace = 'public'::regnamespace ORDER BY 1, 2, 3"
-        )
+        rows = self._parking.monitor.query(_HELD_LOCKS)
         held = [(self.number_of(int(pid or 0)), str(table), str(mode)) for pid, table, mode in rows]
         return [entry for entry in held if entry[0]]
 
@@ -144,19 +149,23 @@ class Parking:
         parked = self._parked.get(place)
         return place, parked.pop(0) if parked else self._server.dial(parameters)
 
-    def put(self, place: str, backend: Backend, *, waiting: bool) -> None:
+    def put(self, place: str, backend: Backend, *, waiting: bool, clean: bool) -> None:
         """Bring a backend to rest and park it; one that cannot be brought to rest is closed."""
         try:
             if waiting:
                 process.interrupt(backend.pid)
                 process.resume(backend.pid)
                 backend.read([], lambda message: message.kind == b"Z")
+            elif not clean:
+                # A COPY under way, or work that waits for a Sync: only the end of the connection ends it.
+                backend.close()
+                return
             if backend.status != b"I":
                 backend.query("ROLLBACK")
             backend.query("DISCARD ALL")
-        except Exception:
+        except (ConnectionError, ServerRefused):
             backend.close()
-            raise
+            return
         parked = self._parked.setdefault(place, [])
         parked.append(backend)
         # Sorted: which backend serves which session must not depend on the schedule before this one.
@@ -170,10 +179,7 @@ class Parking:
         """Return who blocks each of some waiting backends."""
         if not pids:
             return {}
-        listed = ",".join(str(pid) for pid in pids)
-        rows = self.monitor.query(
-            f"SELECT p, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(p), ',') FROM unnest('{{{listed}}}'::int4[]) p"
-        )
+        rows = self.monitor.query(_BLOCKERS.format(pids=",".join(map(str, pids))))
         return {int(pid or 0): tuple(int(b) for b in (by or "").split(",") if b) for pid, by in rows}
 
     def close(self) -> None:

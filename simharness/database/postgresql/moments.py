@@ -61,6 +61,7 @@ class Moments:
             wire.Parse(_NAME, _SQL, b"\0\0").encode(),
             wire.bind(_NAME, *(self._text(ns) for ns in moment)),
             Message(b"E", b"simharness\0\0\0\0\0"),
+            Message(b"C", b"Psimharness\0"),
             Message(b"C", b"S" + _NAME.encode() + b"\0"),
             Message(b"S", b""),
         )

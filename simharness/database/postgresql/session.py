@@ -79,6 +79,11 @@ class Session:
         self.waiting = False
         self.granted = False
 
+    @property
+    def clean(self) -> bool:
+        """Whether the backend waits for a new statement, and for nothing else."""
+        return not (self._reader.copying or self._reader.mid_series)
+
     # -- what the program writes
 
     def feed(self, data: bytes) -> None:
@@ -184,6 +189,10 @@ class Session:
         if batch.hang_up:
             self._depart(batch)
             return
+        if batch.data and not self._reader.copying:
+            # The COPY failed: the server throws the data away without an answer.
+            self._finish(batch, backend)
+            return
         self.moments.disarm("idle_in_transaction_session_timeout", "idle_session_timeout")
         self.moments.begin_batch(in_transaction=backend.status != IDLE)
         self._record(batch)
@@ -218,7 +227,9 @@ class Session:
 
     def _read(self, batch: Batch) -> None:
         backend = self._require_backend()
-        if backend.read(batch.reply, batch.answered) is Progress.BLOCKED:
+        if batch.silent or (batch.ending == b"H" and self._reader.skipping):
+            self._finish(batch, backend)
+        elif backend.read(batch.reply, batch.answered) is Progress.BLOCKED:
             self._block(batch, backend)
         else:
             self._finish(batch, backend)
@@ -306,8 +317,6 @@ class Session:
     # -- replies
 
     def _answer(self, batch: Batch) -> None:
-        if batch.copies:
-            self._reader.copying = batch.ending
         if self.closed:
             return
         if batch.process:

@@ -1,4 +1,4 @@
-"""What one SQL text of a client means to the bridge: does it happen at once, does it end a transaction, what it touches."""
+"""What one SQL text of a client means to the bridge: whether it happens at once, ends a transaction, tells time."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ _SNAPSHOT = re.compile(r"\b(?:REPEATABLE\s+READ|SERIALIZABLE)\b", re.IGNORECASE)
 _SESSION_DEFAULT = re.compile(r"SESSION\s+CHARACTERISTICS|default_transaction_isolation", re.IGNORECASE)
 _LISTEN = re.compile(r"\s*LISTEN\b", re.IGNORECASE)
 _ADVISORY = re.compile(r"\bpg_(?:try_)?advisory_lock", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\bcurrent_(?:timestamp|date|time)\b|\blocaltime(?:stamp)?\b|'(?:now|today|tomorrow|yesterday)'"
+    r"|\b(?:now|timeofday|age|(?:clock|statement|transaction)_timestamp)\s*\(",
+    re.IGNORECASE,
+)
 _LABEL_LENGTH = 70
 
 
@@ -58,6 +63,11 @@ class Statement:
     listens: bool = False
     holds: bool = False
     pool_reset: bool = False
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the text asks for the time."""
+        return bool(_CLOCK.search(self.sql))
 
     @property
     def label(self) -> str:

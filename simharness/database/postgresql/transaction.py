@@ -46,7 +46,7 @@ class Schema:
         if statement.instant or statement.ends:
             return False
         touched = {rows.table for rows in accesses.writes} | set(accesses.generates)
-        return statement.shape.reads_time or accesses.everything or bool(touched & self.loaded.timed)
+        return statement.tells_time or accesses.everything or bool(touched & self.loaded.timed)
 
     def soil(self, accesses: Accesses) -> None:
         """Remember which tables a reset must fill again."""
