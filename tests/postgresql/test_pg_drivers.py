@@ -47,8 +47,8 @@ async def asyncpg_corners():
     async with connected(1) as (connection,):
         found = []
         async with connection.transaction():
-            async for row in connection.cursor("SELECT g FROM generate_series(1, 5) g", prefetch=2):
-                found.append(row["g"])
+            cursor = connection.cursor("SELECT g FROM generate_series(1, 5) g", prefetch=2)
+            found.extend([row["g"] async for row in cursor])
             try:
                 async with connection.transaction():
                     await connection.execute("INSERT INTO bots (id, status) VALUES (1, 'twice')")

@@ -53,7 +53,7 @@ class Batch:
         """A short text for schedules."""
         if self.hang_up:
             return "disconnect"
-        first = self.statements[0][0].label if self.statements else "parse"
+        first = self.statements[0][0].label if self.statements else "sync"
         more = len(self.statements) - 1
         return f"{first} (+{more})" if more > 0 else first
 

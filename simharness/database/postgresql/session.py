@@ -174,6 +174,9 @@ class Session:
             return self.transaction.idle and not self._queue
         if all(statement.pool_reset for statement, _ in batch.statements) and batch.statements:
             return not (self.listening or self.transaction.holds_session_locks) and self.transaction.idle
+        if not batch.statements and batch.ending == b"S" and (self._reader.mid_series or self._queue):
+            # The Sync at the end of a pipeline commits what ran since the one before.
+            return False
         return batch.instant
 
     def _begin(self) -> None:
@@ -294,6 +297,8 @@ class Session:
         first = batch.statements[0][0] if batch.statements else None
         self._note(batch, f"{batch.label}{' fails' if failed else ''}", "info" if first is None else first.effect)
         self._bridge.observe_tags(batch.reply)
+        if self._reader.mid_series:
+            return
         if backend.status == IDLE:
             rolled_back = failed or any(m.kind == b"C" and m.body.startswith(b"ROLLBACK") for m in batch.reply)
             self.transaction.finish(committed=not rolled_back)
@@ -308,9 +313,9 @@ class Session:
             return
         if backend.status == IDLE:
             self.moments.disarm("transaction_timeout")
-            reasons = ("idle_session_timeout",)
+            reasons = ["idle_session_timeout"]
         else:
-            reasons = ("idle_in_transaction_session_timeout", "transaction_timeout")
+            reasons = ["idle_in_transaction_session_timeout", "transaction_timeout"]
         for reason in reasons:
             self.moments.arm(reason, reason, partial(self._terminate, reason))
 

@@ -1,0 +1,116 @@
+"""Which steps of two sessions depend on each other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pg_lab import connected
+
+from simharness.core import name
+from simharness.core.footprint import CLOCK, conflicting, shared_keys
+
+
+def two(first, second, wrap="BEGIN"):
+    async def run(connection, statements):
+        await connection.execute(wrap)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.execute("COMMIT")
+
+    async def program():
+        async with connected(2) as (left, right):
+            await asyncio.gather(run(left, first), run(right, second))
+
+    return program
+
+
+def steps(lab, *labels):
+    return [lab.agenda.footprint(label) for label in labels]
+
+
+READ = "SELECT status FROM bots WHERE id = 1"
+WRITE = "UPDATE bots SET status = 'A' WHERE id = 1"
+
+
+def test_a_select_commutes_with_an_uncommitted_update_and_depends_on_its_commit(lab):
+    lab.run(two([READ], [WRITE]), lambda enabled: len(enabled) - 1)
+    read, write = steps(lab, READ, WRITE)
+    commit = [footprint for label, footprint in lab.agenda.footprints if label == "COMMIT"]
+    assert not conflicting(read, write)
+    assert any(conflicting(read, footprint) for footprint in commit)
+
+
+def test_updates_of_different_rows_commute(lab):
+    other = "UPDATE bots SET status = 'B' WHERE id = 2"
+    lab.run(two([WRITE], [other]))
+    first, second = steps(lab, WRITE, other)
+    assert not [name.text(key) for key in shared_keys(first, second)]
+
+
+def test_a_scan_takes_the_lock_of_every_row(lab):
+    scan = "UPDATE bots SET status = 'B' WHERE status = 'RUNNING'"
+    lab.run(two([WRITE], [scan]), lambda enabled: len(enabled) - 1)
+    assert conflicting(*steps(lab, WRITE, scan))
+
+
+def test_a_child_row_depends_on_the_deletion_of_its_parent(lab):
+    insert, delete = "INSERT INTO orders (bot_id) VALUES (2)", "DELETE FROM bots WHERE id = 2"
+    lab.run(two([delete, "ROLLBACK", "BEGIN"], [insert]))
+    assert conflicting(*steps(lab, insert, delete))
+
+
+def test_sequences_are_keys(lab):
+    first, second = "INSERT INTO orders (bot_id) VALUES (1)", "INSERT INTO orders (bot_id) VALUES (2)"
+    lab.run(two([first], [second]))
+    assert conflicting(*steps(lab, first, second))
+
+
+def test_an_insert_reads_the_clock_when_a_default_does(lab):
+    insert = "INSERT INTO bots (id, status) VALUES (9, 'N')"
+    lab.run(two([insert], [WRITE]))
+    timed, untimed = steps(lab, insert, "INSERT")
+    assert CLOCK in timed.reads
+    assert CLOCK in untimed.reads
+
+
+def test_bound_values_name_the_row(lab):
+    async def program():
+        async with connected(1) as (connection,):
+            await connection.execute("UPDATE bots SET status = $2 WHERE id = $1", 1, "A")
+            await connection.execute("UPDATE bots SET status = $2 WHERE id =  $1", 2, "A")
+
+    lab.run(program)
+    first, second = steps(lab, "UPDATE", "UPDATE bots SET status = $2 WHERE id = $1")
+    writes = [fp.writes for label, fp in lab.agenda.footprints if label.startswith("UPDATE")]
+    assert first == second
+    assert writes[0] != writes[1]
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_under_a_snapshot_statements_depend_on_each_other_and_on_every_commit(lab, level):
+    lab.run(two([READ], ["SELECT status FROM bots WHERE id = 2"], f"BEGIN ISOLATION LEVEL {level}"))
+    assert conflicting(*steps(lab, READ, "SELECT status FROM bots WHERE id = 2"))
+
+
+def test_ddl_conflicts_with_everything(lab):
+    lab.run(two([READ], ["COMMENT ON TABLE orders IS 'x'"]))
+    assert conflicting(*steps(lab, READ, "COMMENT"))
+
+
+def test_the_footprint_names_every_table_that_the_server_locked(lab):
+    """The check mode: pg_locks knows what a statement really touched."""
+    held = []
+
+    async def program():
+        async with connected(1) as (connection,):
+            await connection.execute("BEGIN")
+            await connection.execute("INSERT INTO orders (bot_id) VALUES (2)")
+            held.extend(lab.database.bridge.held_locks())
+            await connection.execute("COMMIT")
+
+    lab.run(program)
+    assert [(table, mode) for _, table, mode in held] == [
+        ("bots", "RowShareLock"),
+        ("orders", "RowExclusiveLock"),
+    ]
