@@ -84,7 +84,8 @@ def _construction(kind: type) -> Any:
         return _HEAP
     if not makes_new(kind):
         return reading_call if scope is not Scope.PURE and not issubclass(kind, BaseException) else _QUIET
-    if sort in (kinds.INSTANCE, kinds.OPAQUE) and kind.__new__ is object.__new__:  # type: ignore[comparison-overlap]  # the same slot
+    allocate: Any = kind.__new__
+    if sort in (kinds.INSTANCE, kinds.OPAQUE) and allocate is object.__new__:
         return named_result if initialise is object.__init__ else _initialised
     if sort in kinds.NAMED:
         return _QUIET if issubclass(kind, BaseException) else _reading_named
@@ -97,7 +98,7 @@ def _initialised(kind: type, /, *arguments: Any, **keywords: Any) -> Any:
     created: Any = object.__new__(kind)
     if recorder.active:
         heap.born(created, kind.__qualname__)
-    kind.__init__(created, *arguments, **keywords)
+    type(created).__init__(created, *arguments, **keywords)
     return created
 
 

@@ -94,7 +94,7 @@ class SharedDict(dict[_K, _V]):
         for key, value in dict(*arguments, **keywords).items():
             self[key] = value
 
-    def __ior__(self, other: Any) -> SharedDict[_K, _V]:
+    def __ior__(self, other: Any) -> SharedDict[_K, _V]:  # type: ignore[override]  # returns the same object
         self.update(other)
         return self
 
