@@ -158,7 +158,6 @@ class Streams:
         recorder.write(connection.alive_key)
         recorder.write(connection.tail_key)
         self._connections[connection.topic].remove(connection)
-        self._agenda.withdraw(connection.process)
         self._monitor.stream_closed(connection.process)
 
     def emit(self, topic: Topic, event: VenueEvent) -> None:
@@ -195,7 +194,11 @@ class Streams:
         self._monitor.stream_drains(process)
 
     def _deliver(self, connection: Connection, number: int, event: VenueEvent) -> None:
+        # What was in flight when the line broke keeps its place in the queue and does nothing there: a frame that
+        # vanished would hide that it might have arrived before.
         recorder.read(connection.alive_key)
+        if not connection.alive:
+            return
         self._monitor.frame_delivered(connection.process, number, self._agenda.clock.now_ns)
         recorder.note(lambda: _received(event))
         connection.on_frame(event)

@@ -141,8 +141,8 @@ def test_a_disconnect_loses_what_is_in_flight_and_the_gap() -> None:
     venue.offer_disconnect(Topic.ORDERS)
     agenda.run_labelled("user stream orders breaks")
     venue.engine.fill("o-1", Decimal(1))
-    assert agenda.labels() == ["stream orders: connection lost"]
     agenda.run_all()
+    assert "stream orders: connection lost" in agenda.log
     assert (client.texts, client.closed) == ([], 1)
     venue.check_quiet()
 

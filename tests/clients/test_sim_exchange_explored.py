@@ -1,0 +1,154 @@
+"""Small bots on a SimExchange: the reduced search misses no outcome that brute force finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+import pytest
+
+from simharness.clients.sim_exchange import SimExchange
+from simharness.explore.brute import every_execution
+from simharness.explore.dpor import OptimalExplorer
+from simharness.faults import FaultPlan
+from simharness.loop.execution import LoopExecution
+from simharness.venue import (
+    Market,
+    OrderRequest,
+    OrderType,
+    Rules,
+    Side,
+    Topic,
+    Venue,
+    VenueClock,
+    place_order,
+)
+
+ETH, BTC, PERP = "ETH/USDT", "BTC/USDT", "ETH/USDT:USDT"
+Bot = Callable[["BotExecution"], Coroutine[Any, Any, None]]
+
+
+class BotExecution(LoopExecution):
+    """Some tasks on one venue; what they saw is the outcome."""
+
+    def __init__(self, prepare: Callable[[BotExecution], None], bots: tuple[Bot, ...], faults: tuple[str, ...]) -> None:
+        clock = VenueClock()
+        super().__init__(clock=clock, faults=1 if faults else 0)
+        clock.bind(self.loop)
+        self.venue = Venue(
+            self.loop,
+            [Market(ETH), Market(BTC), Market(PERP)],
+            rules=Rules(timestamps=False),
+            prices={PERP: Decimal(100)},
+            faults=FaultPlan.of(*faults),
+        )
+        self.exchange: Any = self.call(lambda: SimExchange(self.loop, self.venue))
+        # One list per task: tasks that share one would depend on each other unseen.
+        self.answers: list[object] = []
+        self.frames: list[object] = []
+        self.call(lambda: prepare(self))
+        for bot in bots:
+            self.spawn(bot(self))
+
+    def outcome(self) -> str:
+        self.venue.check_quiet()
+        return repr((self.answers, self.frames, self.venue.snapshot()))
+
+
+def idle_order(run: BotExecution) -> None:
+    place_order(run.venue, OrderRequest(ETH, Side.BUY, OrderType.LIMIT, Decimal(1), Decimal(100)))
+
+
+def open_order(run: BotExecution) -> None:
+    idle_order(run)
+    run.venue.offer_fill("ethusdt-1", ("all", "1/2"))
+
+
+def open_position(run: BotExecution) -> None:
+    place_order(run.venue, OrderRequest(PERP, Side.BUY, OrderType.MARKET, Decimal(1)))
+    run.venue.offer_price(PERP, Decimal(90))
+
+
+def watched_order(run: BotExecution) -> None:
+    run.exchange.open_stream(Topic.ORDERS)
+    idle_order(run)
+    run.venue.offer_fill("ethusdt-1")
+
+
+def watched_position(run: BotExecution) -> None:
+    run.exchange.open_stream(Topic.POSITIONS)
+    open_position(run)
+
+
+async def watch_orders(run: BotExecution) -> None:
+    for _ in range(2):
+        try:
+            run.frames.extend((order["id"], order["filled"]) for order in await run.exchange.watch_orders())
+        except ccxt.NetworkError:
+            run.frames.append("disconnected")
+
+
+async def watch_positions(run: BotExecution) -> None:
+    run.frames.extend(position["contracts"] for position in await run.exchange.watch_positions())
+
+
+async def attempt(run: BotExecution, call: Coroutine[Any, Any, Any]) -> None:
+    try:
+        run.answers.append((await call)["status"])
+    except ccxt.BaseError as error:
+        run.answers.append(type(error).__name__)
+
+
+async def cancel(run: BotExecution) -> None:
+    await attempt(run, run.exchange.cancel_order("ethusdt-1", ETH))
+
+
+async def trade_elsewhere(run: BotExecution) -> None:
+    await attempt(run, run.exchange.create_order(BTC, "limit", "buy", 1, 10))
+
+
+async def protect(run: BotExecution) -> None:
+    params = {"stopLossPrice": 95, "reduceOnly": True}
+    await attempt(run, run.exchange.create_order(PERP, "market", "sell", 1, None, params))
+
+
+async def read_positions(run: BotExecution) -> None:
+    run.answers.append([position["contracts"] for position in await run.exchange.fetch_positions()])
+
+
+CASES: dict[str, tuple[Callable[[BotExecution], None], tuple[Bot, ...], tuple[str, ...], int]] = {
+    "a cancel against a fill of any size": (open_order, (cancel,), (), 3),
+    "a cancel against a fill that is watched": (watched_order, (watch_orders, cancel), (), 0),
+    "an order of another symbol": (idle_order, (cancel, trade_elsewhere), (), 0),
+    "a stop against the price": (open_position, (protect,), (), 0),
+    "positions while the stop is placed": (watched_position, (watch_positions, protect), (), 0),
+    "a fault on the links": (open_order, (cancel,), ("reply_lost", "request_lost", "overloaded"), 0),
+    "a stream that breaks": (watched_order, (watch_orders, cancel), ("stream_disconnect",), 0),
+    "a read that lags": (open_position, (read_positions,), ("lagging_read",), 0),
+}
+
+
+# The order in which the cancel strikes the stream before anything was delivered is missed; see the reason below.
+MISSED = pytest.mark.xfail(reason="dpor loses the reversal of a step whose footprint depends on its data choice")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=MISSED if case == "a stream that breaks" else ()) for case in CASES]
+)
+def test_the_reduced_search_finds_what_brute_force_finds(case: str) -> None:
+    """The venue's footprints hide nothing from the explorer, and no execution is repeated."""
+    prepare, bots, faults, expected = CASES[case]
+
+    def program() -> BotExecution:
+        return BotExecution(prepare, bots, faults)
+
+    explorer = OptimalExplorer(program)
+    reduced = [execution.outcome() for execution in explorer.executions()]  # type: ignore[attr-defined]  # ours
+    brute = [execution.outcome() for execution in every_execution(program)]  # type: ignore[attr-defined]  # ours
+    assert set(reduced) == set(brute)
+    assert len(reduced) < len(brute)
+    assert not explorer.statistics.duplicates
+    if expected:
+        assert len(set(reduced)) == expected
