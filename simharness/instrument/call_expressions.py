@@ -138,7 +138,8 @@ class CallRewriter(ExpressionRewriter):
         if suspends(*node.args, *node.keywords) or (name in KEYED and starred):
             return self._applied(node, function, method)
         first = node.args[0] if node.args else None
-        if name in _ATTRIBUTE_METHODS and len(node.args) >= 2 and not node.keywords:
+        # object.__setattr__(instance, name, value); with one argument less it is called on the instance itself.
+        if name in _ATTRIBUTE_METHODS and len(node.args) == 2 + (name == "__setattr__") and not node.keywords:
             function.value = self.visit(function.value)
             return self._attribute_arguments(node, _ATTRIBUTE_METHODS[name])
         if name in KEYED and first is not None:

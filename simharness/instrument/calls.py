@@ -159,7 +159,9 @@ def keyed(subject: Any, method: str, key: Any) -> Any:
         _keyed_super(subject, method, key)
         return key
     info = infos.get(kind) or of(kind)
-    if info.kind in CONTAINERS:
+    if method in _ATTRIBUTE_METHODS:
+        _by_name(subject, method, key)
+    elif info.kind in CONTAINERS:
         effect = container_effect(kind, info, method)
         if effect in KEYED_EFFECTS:
             on_row(subject, effect, key)
@@ -184,12 +186,20 @@ def on_row(subject: Any, effect: Effect | None, key: Any) -> None:
         items.write_row(entry, key, new=not there and of(type(subject)).kind == kinds.MAPPING)
 
 
+_ATTRIBUTE_METHODS = frozenset(("__setattr__", "__delattr__", "__getattribute__"))
+
+
+def _by_name(subject: Any, method: str, attribute: Any) -> None:
+    """Record an access to the attribute that an argument names."""
+    if isinstance(attribute, str):
+        reading = method == "__getattribute__"
+        (attributes.read_attribute if reading else attributes.write_attribute)(subject, attribute)
+
+
 def _keyed_super(subject: Any, method: str, key: Any) -> None:
     target = subject.__self__
-    if method in ("__setattr__", "__delattr__"):
-        attributes.write_attribute(target, key)
-    elif method == "__getattribute__":
-        attributes.read_attribute(target, key)
+    if method in _ATTRIBUTE_METHODS:
+        _by_name(target, method, key)
     elif of(type(target)).kind in CONTAINERS:
         effect = METHODS[of(type(target)).kind].get(method, Effect.WRITE)
         if effect in KEYED_EFFECTS:
@@ -259,10 +269,8 @@ def _unbound_call(call: Any, /, *arguments: Any, **keywords: Any) -> Any:
     """Call ``dict.get(d, key)``: a method taken from its class."""
     if recorder.active and arguments:
         subject = arguments[0]
-        if call.__name__ in ("__setattr__", "__delattr__") and len(arguments) > 1:
-            attributes.write_attribute(subject, arguments[1])
-        elif call.__name__ == "__getattribute__" and len(arguments) > 1:
-            attributes.read_attribute(subject, arguments[1])
+        if call.__name__ in _ATTRIBUTE_METHODS and len(arguments) > 1:
+            _by_name(subject, call.__name__, arguments[1])
         elif of(type(subject)).kind in CONTAINERS:
             effect = METHODS[of(type(subject)).kind].get(call.__name__, Effect.WRITE)
             if effect in KEYED_EFFECTS and len(arguments) > 1:

@@ -34,12 +34,21 @@ class Compiled(NamedTuple):
     variables: frozenset[str]
     bound: tuple[str, ...]
 
-    def find(self, qualname: str, first_line: int) -> types.CodeType | None:
-        """Return the code of one function; None if it is not there or not the only one."""
-        found = [
-            code for code in nested(self.code) if code.co_qualname == qualname and code.co_firstlineno == first_line
-        ]
+    def find(self, old: types.CodeType) -> types.CodeType | None:
+        """Return the rewritten form of ``old``; None if it is not there or cannot be told from another."""
+        found = [code for code in nested(self.code) if _place(code) == _place(old)]
+        if len(found) > 1:
+            # Two lambdas on a line: they end in different columns.
+            found = [code for code in found if _end(code) == _end(old)]
         return found[0] if len(found) == 1 else None
+
+
+def _place(code: types.CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
+
+
+def _end(code: types.CodeType) -> tuple[int, int]:
+    return max((end_line or 0, end or 0) for _, end_line, _, end in code.co_positions())
 
 
 _memory: dict[str, Compiled] = {}

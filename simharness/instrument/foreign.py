@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Coroutine, Generator
 from inspect import CO_COROUTINE
 from typing import Any
@@ -99,7 +100,22 @@ def _initialised(kind: type, /, *arguments: Any, **keywords: Any) -> Any:
     if recorder.active:
         heap.born(created, kind.__qualname__)
     type(created).__init__(created, *arguments, **keywords)
+    if recorder.active:
+        _name_defaults(created, [*arguments, *keywords.values()])
     return created
+
+
+# What these factories return is new.
+_FACTORIES = frozenset((list, dict, set, deque, OrderedDict, Counter))
+
+
+def _name_defaults(created: Any, given: list[Any]) -> None:
+    """Name the containers that the default factories of a dataclass made."""
+    for field in getattr(created, "__dataclass_fields__", {}).values():
+        if field.default_factory in _FACTORIES:
+            made = getattr(created, field.name, None)
+            if type(made) is field.default_factory and not any(made is argument for argument in given):
+                name_result(made, ())
 
 
 def read_arguments(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:

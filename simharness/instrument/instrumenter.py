@@ -158,7 +158,7 @@ class Instrumenter:
             compiled = compile_module(source, old.co_filename, module, root, self.cache_directory)
         except SyntaxError as error:
             return f"its source does not parse: {error}"
-        new = compiled.find(old.co_qualname, old.co_firstlineno)
+        new = compiled.find(old)
         if new is None:
             return "its code is not where it was: the source changed, or two functions share the line"
         if new.co_freevars != old.co_freevars:
