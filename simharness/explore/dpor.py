@@ -26,7 +26,7 @@ from simharness.explore.races import not_after, races
 from simharness.explore.wakeup import Event, Node, Sequence, Values, insert
 
 Sleep = dict[tuple[int, Values], Footprint]
-Measurement = tuple[Footprint, frozenset[int], bool]
+Measurement = tuple["Probe", ...]
 
 
 @dataclass(slots=True)
@@ -40,8 +40,10 @@ class Frame:
         current: the event that is being explored from here, and what it touched.
         pending: the combinations of data choices of the current event that are still to come.
         explored: whether any event was followed from here.
+        barren: processes all of whose combinations of data choices turned out to be asleep.
         every: whether all combinations of the current event are owed, or only the given one.
-        probes: results of probes planned from here, by schedule.
+        probes: what the reversed step does, for each combination of its data choices, by schedule; empty if it
+            cannot run.
     """
 
     sleep: Sleep
@@ -49,9 +51,10 @@ class Frame:
     opened: bool = False
     current: tuple[tuple[int, Values], Footprint] | None = None
     explored: bool = False
+    barren: set[int] = field(default_factory=set)
     pending: tuple[int, Values] | None = None
     every: bool = True
-    probes: dict[tuple[tuple[int, Values], ...], Measurement | None] = field(default_factory=dict)
+    probes: dict[tuple[tuple[int, Values], ...], Measurement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,14 @@ class Probe:
     """What the reversed step did when it was replayed first.
 
     Args:
+        values: the data choices that it took.
         footprint: what it touched.
-        predecessors: positions in the execution, of those in the body, that happen before it.
-        has_choices: whether it asked for data.
+        predecessors: positions in the body that happen before it.
     """
 
+    values: Values
     footprint: Footprint
     predecessors: frozenset[int]
-    has_choices: bool
 
 
 @dataclass(slots=True)
@@ -140,7 +143,7 @@ class OptimalExplorer:
                 frame.tree.children.append((Event(process, None, None), Node()))
                 return True
         for process in enabled:
-            if (process, ()) not in frame.sleep:
+            if (process, ()) not in frame.sleep and process not in frame.barren:
                 frame.tree.children.append((Event(process, None, None), Node()))
                 return True
         return False
@@ -184,8 +187,12 @@ class OptimalExplorer:
     def _skip(self, frame: Frame) -> None:
         """Leave out a combination of choices that was explored from above; the execution has gone too far."""
         self._drop()
-        if frame.pending is None:
-            frame.tree.children.pop(0)
+        if frame.pending is not None:
+            return
+        event, _ = frame.tree.children.pop(0)
+        if not frame.tree.children and not frame.explored:
+            frame.barren.add(event.process)
+            self._choose_first(frame, self._at_depth().enabled())
 
     def _retreat(self) -> None:
         """Leave the last node and put the event that led to it to sleep."""
@@ -237,8 +244,9 @@ class OptimalExplorer:
             statistics.duplicates += 1
         statistics.fingerprints.add(fingerprint)
         yield execution
-        self._plan(execution.steps, order)
-        self._drop()
+        steps = execution.steps
+        self._drop()  # first: there is one database, one heap, one running execution
+        self._plan(steps, order)
         self._retreat()
 
     # -- races --------------------------------------------------------------------------------------------
@@ -251,60 +259,62 @@ class OptimalExplorer:
             sequence = _sequence(steps, order, body)
             if any(sequence.weak_initial(*event, footprint) for event, footprint in _in_body(frame.sleep, sequence)):
                 continue
-            probe = self._probe(frame, steps, order, i, j, body)
-            if probe is None:
-                continue
-            reversed_step = Event(steps[j].process, None if probe.has_choices else (), probe.footprint)
-            sequence.events.append(reversed_step)
-            sequence.predecessors.append({body.index(k) for k in probe.predecessors})
-            if not any(sequence.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
-                insert(frame.tree, sequence)
+            near, probes = self._probe(frame, steps, order, i, j, body)
+            # With other answers the step may touch other things: each combination is an event of its own.
+            for probe in probes:
+                self._owe(frame, sequence, probe, steps[j].process, {body.index(near[k]) for k in probe.predecessors})
+
+    def _owe(self, frame: Frame, body: Sequence, probe: Probe, process: int, predecessors: set[int]) -> None:
+        """Owe the body followed by the reversed step, unless it was explored from here or from above."""
+        reversed_step = Event(process, probe.values, probe.footprint)
+        sequence = Sequence([*body.events, reversed_step], [*body.predecessors, predecessors])
+        if not any(sequence.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
+            insert(frame.tree, sequence)
 
     def _probe(
         self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]
-    ) -> Probe | None:
-        """Return what step j does when it comes before step i, or None if it cannot run then.
+    ) -> tuple[list[int], Measurement]:
+        """Return what step j does when it comes before step i, and the positions that were replayed to see it.
 
         What j does is decided by its causal past; so only that is replayed first, and many executions share the
-        result. If the footprint turns out to conflict with anything else in the body, the whole body is replayed.
+        result. If a footprint turns out to conflict with anything else in the body, the whole body is replayed.
         """
         near = [k for k in body if order.past[j] >> k & 1]
-        probe = self._measured(frame, steps, i, j, near)
-        if probe is None or len(near) == len(body):
-            return probe
+        probes = self._measured(frame, steps, i, j, near)
         close = set(near)
-        if any(conflicting(probe.footprint, steps[k].footprint) for k in body if k not in close):
-            return self._measured(frame, steps, i, j, body)
-        return probe
+        far = [steps[k].footprint for k in body if k not in close]
+        if any(conflicting(probe.footprint, footprint) for probe in probes for footprint in far):
+            return body, self._measured(frame, steps, i, j, body)
+        return near, probes
 
-    def _measured(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Probe | None:
+    def _measured(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Measurement:
         schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, ()))
-        if schedule not in frame.probes:
-            frame.probes[schedule] = self._measure(steps, i, j, body)
-        known = frame.probes[schedule]
+        known = frame.probes.get(schedule)
         if known is None:
-            return None
-        footprint, predecessors, has_choices = known
-        return Probe(footprint, frozenset(body[position] for position in predecessors), has_choices)
+            known = frame.probes[schedule] = tuple(self._measure(steps, i, j, body))
+        return known
 
-    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Measurement | None:
+    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Iterator[Probe]:
         path = [(step.process, step.values) for step in steps[:i]]
         path += [(steps[k].process, steps[k].values) for k in body]
-        self.statistics.probes += 1
-        execution = self._replay(path)
-        try:
-            for offset, k in enumerate(body):
-                _audit(steps[k], execution.steps[i + offset], steps[i])
-            if steps[j].process not in execution.enabled():
-                return None
-            step = execution.step(steps[j].process)
-            self.statistics.steps += 1
-            order = HappensBefore(execution.steps)
-            last = len(execution.steps) - 1
-            predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
-            return step.footprint, predecessors, bool(step.options)
-        finally:
-            execution.close()
+        values: Values | None = ()
+        while values is not None:
+            self.statistics.probes += 1
+            execution = self._replay(path)
+            try:
+                for offset, k in enumerate(body):
+                    _audit(steps[k], execution.steps[i + offset], steps[i])
+                if steps[j].process not in execution.enabled():
+                    return
+                step = execution.step(steps[j].process, values)
+                self.statistics.steps += 1
+                order = HappensBefore(execution.steps)
+                last = len(execution.steps) - 1
+                predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
+                yield Probe(step.values, step.footprint, predecessors)
+                values = _next_values(step)
+            finally:
+                execution.close()
 
 
 def _in_body(sleep: Sleep, sequence: Sequence) -> list[tuple[tuple[int, Values], Footprint]]:
@@ -335,9 +345,7 @@ def _audit(recorded: Step, again: Step, removed: Step) -> None:
     if recorded.footprint == again.footprint and recorded.values == again.values:
         return
     before, after = describe(recorded.footprint), describe(again.footprint)
-    different = sorted(
-        f"{access} {key}" for access in before for key in set(before[access]) ^ set(after[access])
-    )
+    different = sorted(f"{access} {key}" for access in before for key in set(before[access]) ^ set(after[access]))
     raise SelfCheckFailed(
         f"probe audit: {recorded} was said to be independent of {removed}, yet without it touches other keys "
         f"({', '.join(different[:6])}): state is shared that simharness does not see"

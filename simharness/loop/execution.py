@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -21,7 +20,7 @@ from simharness.loop import guard
 from simharness.loop.agenda import Item
 from simharness.loop.describe import label_of
 from simharness.loop.futures import TrackedTask, closure_key, is_done
-from simharness.loop.garbage import execution_closed
+from simharness.loop.garbage import execution_closed, silence
 from simharness.loop.loop import SimLoop
 
 MAX_STEPS = 100_000
@@ -72,13 +71,14 @@ class LoopExecution:
         self._counts: dict[int, int] = {}
         self._context: Context = copy_context()
         self._closed = False
+        self._calls = 0
 
     # -- building -----------------------------------------------------------------------------------------
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], *, process: int | None = None) -> asyncio.Task[Any]:
         """Create a task before the exploration starts; its cascade is the process ``process``."""
         self.loop.target = name.ROOT if process is None else process
-        recorder.begin(self.loop.target, -1, active=False)
+        recorder.begin(self.loop.target, -1, active=self._tracking)
         self.loop.enter()
         try:
             return self._context.run(self.loop.create_task, coroutine)
@@ -88,7 +88,9 @@ class LoopExecution:
 
     def call(self, action: Callable[[], Any]) -> Any:
         """Run code of the set-up inside the loop and its context, outside of the exploration."""
-        recorder.begin(name.ROOT, -2, active=False)
+        # Recording: what is born here must have a name of its own later.
+        self._calls += 1
+        recorder.begin(name.ROOT, -1 - self._calls, active=self._tracking)
         self.loop.enter()
         try:
             return self._context.run(action)
@@ -98,13 +100,11 @@ class LoopExecution:
 
     def settle(self) -> None:
         """Run in base order until nothing is enabled; the exploration begins after it."""
-        tracking, self._tracking = self._tracking, False
         look, self.after_action = self.after_action, _look_away  # type: ignore[method-assign]  # nobody judges the set-up
         try:
             while enabled := self.enabled():
                 self.step(enabled[0])
         finally:
-            self._tracking = tracking
             self.after_action = look  # type: ignore[method-assign]  # as above
         self.steps.clear()
         self._chooser.history.clear()
@@ -156,7 +156,6 @@ class LoopExecution:
             loop.leave()
             loop.position = None
             footprint = recorder.end()
-        taken = chooser.taken
         step = Step(
             process=process,
             index=index,
@@ -165,8 +164,8 @@ class LoopExecution:
             label=item.label or label_of(item),
             footprint=footprint,
             cause=item.cause,
-            values=tuple([choice.value for choice in taken]) if taken else (),
-            options=tuple([len(choice.point.options) for choice in taken]) if taken else (),
+            values=tuple(chooser.values),
+            options=tuple(chooser.options),
             children=tuple(loop.children),
             time_ns=loop.clock.now_ns,
             operations=tuple(recorder.operations) if recorder.narrating else (),
@@ -189,9 +188,7 @@ class LoopExecution:
         # Entered: clean-up code asks for the running loop, and finds one that starts nothing any more.
         self.loop.enter()
         try:
-            with warnings.catch_warnings():
-                # Coroutines that nobody will await any more are no news about the program.
-                warnings.simplefilter("ignore", RuntimeWarning)
+            with silence():
                 for task in self.loop.tasks:
                     _abandon(task)
         finally:

@@ -7,6 +7,7 @@ depend on the allocator. And collecting everything after every execution costs s
 from __future__ import annotations
 
 import gc
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,18 @@ def execution_closed() -> None:
 
 def collect() -> None:
     """Collect without a word: finalizers of abandoned executions complain about being abandoned."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silence():
         gc.collect()
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Let nobody log or warn: what is being thrown away is no news about the program."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 from simharness.core.execution import Program
 from simharness.core.footprint import recorder
 from simharness.database.pool import commuting_checkouts
 from simharness.loop.guard import determinism_guard
+from simharness.instrument import Instrumenter, instrumented, watch_modules
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
@@ -26,20 +28,41 @@ class Stage:
         setting: the case.
         system: what is under test.
         database: its database, or None.
+        instrumenter: tracks the heap of the packages under test.
+        foreign: modules whose code ran and is neither tracked nor in the library table.
     """
 
     setting: Setting
     system: System
     database: Port | None
+    instrumenter: Instrumenter
+    foreign: frozenset[str] = frozenset()
 
     def world(self) -> World:
         """Start an execution."""
-        return World(self.setting, self.system, self.database)
+        return World(self.setting, self.system, self.database, self.instrumenter)
 
     @property
     def program(self) -> Program:
         """The same, as the explorer wants it."""
         return self.world
+
+
+    @property
+    def dependence(self) -> str:
+        """How finely the certificate distinguishes what steps touch."""
+        level = "rows, venue objects, asyncio primitives"
+        watched = ", ".join(self.system.watched)
+        return f"{level}, heap of {watched}" if watched else level
+
+    def holes(self) -> list[str]:
+        """Return what is known to be invisible to the reduction, one sentence each."""
+        found = [f"code of {module} ran that is neither tracked nor known" for module in sorted(self.foreign)]
+        found += [
+            f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
+        ]
+        found += [f"a store to {hole} reaches no reader's footprint" for hole in sorted(self.instrumenter.holes)]
+        return found + ([] if self.database is None else self.database.findings())
 
 
 @contextmanager
@@ -63,7 +86,28 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         database = open_database(setting, stack)
         if database is not None:
             database.prepare(lambda connection: system.create(connection, setting))
-        stage = Stage(setting, system, database)
-        stage.world().close()
+        instrumenter = stack.enter_context(instrumented(system.watched))
+        stage = Stage(setting, system, database, instrumenter)
+        stage = replace(stage, foreign=_foreign_code(stage))
         stack.enter_context(collected_between_executions())
         yield stage
+
+
+def _foreign_code(stage: Stage) -> frozenset[str]:
+    """Run the base order twice, to warm up and to watch; return the modules whose code nobody accounts for."""
+    seen: set[str] = set()
+    for watching in (False, True):
+        world = stage.world()
+        with watch_modules() if watching else nullcontext(seen) as seen:
+            while enabled := world.enabled():
+                world.step(enabled[0])
+        world.close()
+    return frozenset(module for module in seen if _is_foreign(module))
+
+
+# What runs without being part of any package: namespaces of generated code, the import system's hooks.
+_GENERATED = ("?", "namedtuple_", "__editable__", "_distutils_hack")
+
+
+def _is_foreign(module: str) -> bool:
+    return not module.startswith(_GENERATED) and module.partition(".")[0] not in sys.stdlib_module_names

@@ -11,18 +11,70 @@ from simharness.core.agenda import Agenda
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.venue import Market, OrderQuery, Rules, Side, Topic, Venue
-from simharness.world.setting import Command, Setting
+from simharness.world.setting import Command, Given, Setting
+
+
+_MARKET_KEYS = frozenset({"symbol", "price", "hedge", "market_fills", "mark_updates", "exposure_limit"})
 
 
 def open_venue(agenda: Agenda, setting: Setting) -> Venue:
-    """Return the venue of a setting, with nothing in its books."""
+    """Return the venue of a setting, with nothing in its books.
+
+    ``given: - market: {symbol: …, price: …}`` sets a price; ``market_fills`` (``1/2+1/2``, a list for a choice),
+    ``mark_updates`` and ``hedge`` in it say how the venue behaves.
+
+    Raises:
+        ScenarioError: a given market makes no sense.
+    """
     minimum, _ = setting.latency_ns
     return Venue(
         agenda,
         [Market(symbol) for symbol in setting.markets],
-        rules=Rules(timestamps=False),
+        rules=_rules(setting),
+        prices=prices(setting),
         faults=FaultPlan.of(*setting.faults) if setting.faults else None,
         latency_ns_min=minimum or 0,
+    )
+
+
+def markets(setting: Setting) -> list[Given]:
+    """Return what the setting says about markets.
+
+    Raises:
+        ScenarioError: a key or a symbol is not known.
+    """
+    found = [each for each in setting.given if each.kind == "market"]
+    for each in found:
+        unknown = sorted(set(each.values) - _MARKET_KEYS)
+        if unknown:
+            known = ", ".join(sorted(_MARKET_KEYS))
+            raise ScenarioError(f"{each.where} a market has no {unknown[0]!r}; it has {known}".lstrip())
+        if each.values.get("symbol") not in setting.markets:
+            raise ScenarioError(f"{each.where} the venue has no market {each.values.get('symbol')!r}".lstrip())
+    return found
+
+
+def prices(setting: Setting) -> dict[str, Decimal]:
+    """Return the markets' prices at the start."""
+    return {each.values["symbol"]: Decimal(str(each.values["price"])) for each in markets(setting) if "price" in each.values}
+
+
+def exposure_limits(setting: Setting) -> dict[str, Decimal]:
+    """Return how large a position may become, in base units, for the symbols that have a limit."""
+    given = [each.values for each in markets(setting)]
+    return {each["symbol"]: Decimal(str(each["exposure_limit"])) for each in given if "exposure_limit" in each}
+
+
+def _rules(setting: Setting) -> Rules:
+    said: dict[str, Any] = {}
+    for each in markets(setting):
+        said |= {key: value for key, value in each.values.items() if key in ("hedge", "market_fills", "mark_updates")}
+    fills = said.get("market_fills", "1")
+    return Rules(
+        timestamps=False,
+        hedge=bool(said.get("hedge", False)),
+        mark_updates=bool(said.get("mark_updates", False)),
+        market_fills=tuple(str(way) for way in fills) if isinstance(fills, list | tuple) else (str(fills),),
     )
 
 

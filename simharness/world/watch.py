@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simharness.core.verdict import Finding
 from simharness.invariants.registry import all_rules
 from simharness.invariants.rule import Breach, Rule
-from simharness.invariants.snapshot import LocalOrder, Owner, Snapshot
+from simharness.invariants.snapshot import LocalOrder, LocalPosition, Owner, Snapshot
 from simharness.invariants.view import Answer, Complaint, View
 
 if TYPE_CHECKING:
@@ -97,6 +97,6 @@ class ComplaintHandler(logging.Handler):
             self._view.complaints.append(Complaint(text, record.getMessage(), self._view.step))
 
 
-def observed(snapshot: Snapshot, key: str) -> LocalOrder | Owner | None:
+def observed(snapshot: Snapshot, key: str) -> LocalOrder | Owner | LocalPosition | None:
     """Return the row of a key."""
-    return snapshot.orders.get(key) or snapshot.owners.get(key)
+    return snapshot.orders.get(key) or snapshot.owners.get(key) or snapshot.positions.get(key)

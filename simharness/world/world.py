@@ -16,7 +16,7 @@ from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution, Semantics
 from simharness.loop.futures import is_done, unseen_exception
 from simharness.venue import Topic, VenueClock
-from simharness.venue.event import ExecutionReport, VenueEvent
+from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue
@@ -24,6 +24,7 @@ from simharness.world.watch import ComplaintHandler, Watch, observed
 
 if TYPE_CHECKING:
     from simharness.clients.sim_exchange import SimExchange
+    from simharness.instrument import Instrumenter
     from simharness.world.databases import Port
     from simharness.world.system import Running, System
 
@@ -35,10 +36,19 @@ class World(LoopExecution):
         setting: the case.
         system: what is under test.
         database: its database, or None.
+        instrumenter: names the objects of the packages under test; None without heap tracking.
         tracking: whether footprints are recorded.
     """
 
-    def __init__(self, setting: Setting, system: System, database: Port | None, *, tracking: bool = True) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        system: System,
+        database: Port | None,
+        instrumenter: Instrumenter | None = None,
+        *,
+        tracking: bool = True,
+    ) -> None:
         clock = VenueClock()
         super().__init__(
             semantics=Semantics(setting.semantics),
@@ -48,6 +58,9 @@ class World(LoopExecution):
             horizon_ns=setting.horizon_ns,
         )
         clock.bind(self.loop)
+        self._instrumenter = instrumenter
+        if instrumenter is not None:
+            instrumenter.begin_execution()
         self.setting = setting
         self.system = system
         self.database = database
@@ -147,6 +160,8 @@ class World(LoopExecution):
     def _heard(self, topic: Topic, event: VenueEvent) -> None:
         if topic is Topic.ORDERS and isinstance(event, ExecutionReport):
             self._reports.append(event)
+        if isinstance(event, PositionUpdate):
+            self.view.updates.append(event)
 
     def close(self) -> None:
         """Drop everything, also half-way."""
@@ -155,3 +170,5 @@ class World(LoopExecution):
             # First the real handles: closing coroutines would otherwise still talk to them.
             self.database.close_execution()
         super().close()
+        if self._instrumenter is not None:
+            self._instrumenter.end_execution()

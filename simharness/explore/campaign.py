@@ -1,0 +1,236 @@
+"""Drives a search: judges every execution, keeps the evidence, stops at the limits, says what may be claimed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from simharness.core import trace
+from simharness.core.execution import Execution, Program
+from simharness.core.schedule import Schedule
+from simharness.core.trace import HappensBefore
+from simharness.core.verdict import Finding, Verdict
+from simharness.errors import SelfCheckFailed
+from simharness.explore.reachable import realise
+from simharness.explore.replay import Path, follow, path_of, straightened, walk
+from simharness.explore.shrink import Shrinker
+from simharness.explore.strategy import Search
+
+# Of a finding that no stock loop can produce, this many further interleavings are looked at for one that can.
+_CANDIDATES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop.
+
+    Args:
+        executions: at most so many; None for no limit.
+        time_ns: wall time, None for no limit.
+    """
+
+    executions: int | None = None
+    time_ns: int | None = None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An execution that violates something.
+
+    Args:
+        finding: what.
+        path: the choices that lead there.
+        reachable: whether stock asyncio can produce it.
+        number: which of the explored executions it was, from 1.
+        deliveries: positions of the deliveries in the order in which a stock loop must see them.
+    """
+
+    finding: Finding
+    path: Path
+    reachable: bool | None
+    number: int
+    deliveries: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A counterexample that was shrunk and replayed.
+
+    Args:
+        finding: what is violated.
+        schedule: the choices.
+        digest: of the trace.
+        reachable: whether stock asyncio can produce it.
+        minimal: whether no schedule with fewer deviations violates the same.
+        number: which of the explored executions it came from.
+        deliveries: labels of the deliveries in the order in which a stock loop must see them.
+    """
+
+    finding: Finding
+    schedule: Schedule
+    digest: str
+    reachable: bool | None
+    minimal: bool
+    number: int
+    deliveries: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Campaign:
+    """One search with its results.
+
+    Args:
+        program: starts an execution.
+        search: hands out complete executions.
+        limits: when to stop.
+        progress: called after every execution.
+        stock: whether the semantics is ``stock``, so that reachability is a question at all.
+    """
+
+    program: Program
+    search: Search
+    limits: Limits = Limits()
+    progress: Callable[[Campaign], None] | None = None
+    stock: bool = True
+    outcomes: dict[Hashable, int] = field(default_factory=dict)
+    candidates: dict[str, list[Candidate]] = field(default_factory=dict)
+    bounds: list[str] = field(default_factory=list)
+    exhausted: bool = False
+    interrupted: bool = False
+    passing: Path | None = None
+    started_s: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Search until the tree is exhausted or a limit is met; Ctrl-C ends it with what is known."""
+        deadline = None if self.limits.time_ns is None else self.started_s + self.limits.time_ns / 1e9
+        try:
+            for execution in self.search.executions():
+                self._judge(execution)
+                if self.progress is not None:
+                    self.progress(self)
+                if self.limits.executions is not None and self._executions >= self.limits.executions:
+                    self.bounds.append(f"executions ≤ {self.limits.executions}")
+                    break
+                if deadline is not None and time.monotonic() >= deadline:
+                    self.bounds.append(f"time ≤ {self.limits.time_ns // 1_000_000_000} s")  # type: ignore[operator]  # not None here
+                    break
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.bounds.append("interrupted")
+        # A limit that strikes with the last execution bounds nothing.
+        self.exhausted = self.search.exhausted
+        if self.exhausted:
+            self.bounds.clear()
+
+    @property
+    def _executions(self) -> int:
+        return self.search.statistics.executions
+
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time since the start, in seconds."""
+        return time.monotonic() - self.started_s
+
+    def _judge(self, execution: Execution) -> None:
+        outcome, findings = execution.conclude()
+        key = outcome if isinstance(outcome, Hashable) and _hashable(outcome) else repr(outcome)
+        self.outcomes[key] = self.outcomes.get(key, 0) + 1
+        if not findings:
+            if self.passing is None:
+                self.passing = path_of(execution.steps)
+            return
+        order = HappensBefore(execution.steps)
+        realisation = None
+        for finding in _first_of_each(findings):
+            known = self.candidates.setdefault(finding.invariant, [])
+            if any(candidate.reachable for candidate in known) or len(known) >= _CANDIDATES:
+                continue
+            if realisation is None and self.stock:
+                realisation = realise(execution.steps, order)
+            reachable = realisation.reachable if realisation is not None else None
+            deliveries = realisation.deliveries if realisation is not None else ()
+            known.append(Candidate(finding, path_of(execution.steps), reachable, self._executions, deliveries))
+
+    # -- afterwards ---------------------------------------------------------------------------------------
+
+    def verdict(self) -> Verdict:
+        """Return what may be claimed."""
+        refuting = [each for each in self._best() if not each.finding.warning]
+        if any(each.reachable is not False for each in refuting) if self.stock else refuting:
+            return Verdict.VIOLATED
+        if self.exhausted:
+            # What only the superset can do is a warning, not a refutation; and it was all looked at.
+            return Verdict.PROVEN
+        return Verdict.PASSED if self._executions else Verdict.INCONCLUSIVE
+
+    def _best(self) -> list[Candidate]:
+        """Return the best witness of every invariant: reachable before unknown before unreachable."""
+        rank = {True: 0, None: 1, False: 2}
+        return [
+            min(known, key=lambda candidate: (rank[candidate.reachable], candidate.number))
+            for _, known in sorted(self.candidates.items())
+        ]
+
+    def proofs(self, shrink_budget: int = 300) -> list[Proof]:
+        """Shrink and replay the best witness of every invariant that is violated."""
+        return [self._prove(candidate, shrink_budget) for candidate in self._best()]
+
+    def _prove(self, candidate: Candidate, budget: int) -> Proof:
+        execution, schedule = walk(self.program, candidate.path)
+        steps = list(execution.steps)
+        execution.close()
+        path = straightened(self.program, steps)
+        execution, straight = walk(self.program, path)
+        execution.close()
+        if len(straight.deviations) < len(schedule.deviations):
+            schedule = straight
+        shrunk = Shrinker(self.program, lambda each: self._again(each, candidate), budget).shrink(schedule)
+        execution = follow(self.program, shrunk.schedule)
+        try:
+            finding = self._same(execution, candidate.finding.invariant)
+            if finding is None:
+                raise SelfCheckFailed(
+                    f"the counterexample of {candidate.finding.invariant} did not happen again when it was replayed"
+                )
+            realisation = realise(execution.steps) if self.stock else None
+            final = Schedule(shrunk.schedule.deviations, len(execution.steps))
+            deliveries = realisation.deliveries if realisation is not None else ()
+            return Proof(
+                finding,
+                final,
+                trace.digest(execution.steps),
+                realisation.reachable if realisation is not None else None,
+                shrunk.minimal,
+                candidate.number,
+                tuple(execution.steps[position].label for position, _ in deliveries),
+            )
+        finally:
+            execution.close()
+
+    def _again(self, execution: Execution, candidate: Candidate) -> bool:
+        if self._same(execution, candidate.finding.invariant) is None:
+            return False
+        # A smaller counterexample must not be less real than the one that was found.
+        return not candidate.reachable or not self.stock or realise(execution.steps).reachable is True
+
+    @staticmethod
+    def _same(execution: Execution, invariant: str) -> Finding | None:
+        _, findings = execution.conclude()
+        return next((finding for finding in findings if finding.invariant == invariant), None)
+
+
+def _first_of_each(findings: tuple[Finding, ...]) -> list[Finding]:
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.invariant, finding)
+    return list(first.values())
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

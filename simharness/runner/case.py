@@ -1,0 +1,192 @@
+"""Runs one case: explores, judges, shrinks, certifies, draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from simharness.core import trace
+from simharness.core.execution import Execution, Program
+from simharness.core.schedule import Schedule
+from simharness.core.token import Token
+from simharness.core.verdict import Counterexample, Finding, RecordedExecution, Verdict
+from simharness.errors import ScenarioError, SimharnessError
+from simharness.explore.campaign import Campaign, Limits, Proof
+from simharness.explore.contrast import nearest_passing
+from simharness.explore.replay import Path, follow, walk
+from simharness.explore.strategy import build
+from simharness.runner.certify import certify
+from simharness.runner.observer import Progress
+from simharness.runner.result import CaseResult, RunOptions
+from simharness.runner.setting import setting_of, system_of
+from simharness.world.stage import Stage, narrating, staged
+
+if TYPE_CHECKING:
+    from simharness.scenario.case import Case
+
+Report = Callable[[Progress], None]
+
+
+def run_case(case: Case, options: RunOptions, report: Report) -> CaseResult:
+    """Explore one case and return what was found; only bad input is raised.
+
+    Raises:
+        ScenarioError: the scenario cannot be run as it stands.
+    """
+    started = time.monotonic()
+    setting = setting_of(case)
+    try:
+        with staged(setting, system_of(case)) as stage:
+            return _explore(case, options, stage, report, started)
+    except ScenarioError:
+        raise
+    except SimharnessError as error:
+        return CaseResult.of(case, Verdict.ERROR, error=str(error), elapsed_s=time.monotonic() - started)
+
+
+def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, started: float) -> CaseResult:
+    explore = case.explore
+    search = build(explore.strategy, stage.program, seed=options.seed)
+    limits = Limits(
+        explore.executions if options.executions is None else options.executions,
+        explore.time_ns if options.time_ns is None else options.time_ns,
+    )
+    campaign = Campaign(
+        stage.program,
+        search,
+        limits,
+        progress=lambda running: report(_progress(running)),
+        stock=explore.semantics == "stock",
+    )
+    campaign.run()
+    proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs()
+    counterexamples, warnings, timelines, reports = [], [], {}, {}
+    for proof in proofs:
+        counterexample = counterexample_of(case, proof)
+        if proof.finding.warning or (campaign.stock and proof.reachable is False):
+            warnings.append(proof.finding)
+        else:
+            counterexamples.append(counterexample)
+        drawing, path = _draw(case, options, stage, campaign, proof, counterexample)
+        timelines[counterexample.token] = drawing
+        if path is not None:
+            reports[counterexample.token] = path
+    statistics = search.statistics
+    result = CaseResult.of(
+        case,
+        campaign.verdict(),
+        executions=statistics.executions,
+        traces=statistics.traces,
+        blocked=statistics.blocked,
+        duplicates=statistics.duplicates,
+        elapsed_s=time.monotonic() - started,
+        certificate=certify(case, stage, campaign, {}),
+        counterexamples=tuple(counterexamples),
+        warnings=tuple(warnings),
+        reports=reports,
+        timelines=timelines,
+    )
+    if campaign.interrupted:
+        raise Interrupted(result)
+    return result
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what was known when it came."""
+
+    def __init__(self, result: CaseResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def counterexample_of(case: Case, proof: Proof) -> Counterexample:
+    """Return the counterexample with its token."""
+    token = Token(case.subject, int(proof.digest[:8], 16), proof.schedule).encode()
+    return Counterexample(
+        proof.finding,
+        proof.schedule,
+        proof.digest,
+        token,
+        proof.reachable,
+        len(proof.schedule.deviations),
+        proof.minimal,
+        proof.deliveries,
+    )
+
+
+def _progress(campaign: Campaign) -> Progress:
+    statistics = campaign.search.statistics
+    low, high, eta_s = None, None, None
+    with suppress(AttributeError):
+        low, high, eta_s = campaign.search.estimate(campaign.elapsed_s)  # type: ignore[attr-defined]  # not every search has one
+    return Progress(statistics.executions, statistics.traces, low, high, eta_s, campaign.elapsed_s)
+
+
+# -- drawing ----------------------------------------------------------------------------------------------
+
+
+def record(program: Program, schedule: Schedule) -> RecordedExecution:
+    """Run a schedule once more and keep everything that it did, in the words of the domain."""
+    with narrating():
+        return _recorded(follow(program, schedule), schedule)
+
+
+def record_path(program: Program, path: Path) -> RecordedExecution:
+    """The same for a path."""
+    with narrating():
+        execution, schedule = walk(program, path)
+        return _recorded(execution, schedule)
+
+
+def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
+    try:
+        outcome, findings = execution.conclude()
+        return RecordedExecution(
+            tuple(execution.steps), schedule, findings, trace.digest(execution.steps), outcome
+        )
+    finally:
+        execution.close()
+
+
+def contrast(program: Program, failing: RecordedExecution, invariant: str) -> RecordedExecution | None:
+    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one."""
+
+    def passes(execution: Execution) -> bool:
+        _, findings = execution.conclude()
+        return all(finding.invariant != invariant for finding in findings)
+
+    path = nearest_passing(program, failing.steps, passes)
+    return None if path is None else record_path(program, path)
+
+
+def _draw(
+    case: Case, options: RunOptions, stage: Stage, campaign: Campaign, proof: Proof, counterexample: Counterexample
+) -> tuple[Any, Any]:
+    from simharness.report.save import save_timeline
+    from simharness.report.timeline import Heading, render
+
+    failing = record(stage.program, proof.schedule)
+    passing = contrast(stage.program, failing, proof.finding.invariant)
+    statistics = campaign.search.statistics
+    heading = Heading(
+        case.scenario.name,
+        dict(case.values),
+        order=proof.number,
+        explored=statistics.executions,
+        all_explored=campaign.exhausted,
+    )
+    layout = options.layout
+    drawing = render(
+        failing, passing, heading, counterexample, width=layout.width, ascii_only=layout.ascii_only, full=layout.full
+    )
+    if options.report_dir is None:
+        return drawing, None
+    saved = save_timeline(options.report_dir, failing, passing, heading, counterexample)
+    return drawing, saved.text
+
+
+def finding_of(findings: tuple[Finding, ...], invariant: str) -> Finding | None:
+    """Return the finding of an invariant."""
+    return next((finding for finding in findings if finding.invariant == invariant), None)

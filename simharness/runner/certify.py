@@ -1,0 +1,69 @@
+"""Says what was explored and what a reader has to accept."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from simharness.core.verdict import Certificate
+
+if TYPE_CHECKING:
+    from simharness.explore.campaign import Campaign
+    from simharness.scenario.case import Case
+    from simharness.world.stage import Stage
+
+_PACKAGES = ("simharness", "aiosqlite", "asyncpg", "ccxt", "fastapi", "httpx", "psycopg", "simpy", "sqlalchemy")
+
+ASSUMPTIONS = (
+    "one event loop in one thread; functions sent to threads run atomically",
+    "code of the packages under test is tracked; libraries behave as the table of scopes says",
+    "virtual time moves only when timers fire",
+    "the invariants look at what their rules look at, nothing else",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that executions run on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, object]) -> Certificate:
+    """Return the certificate of a finished search."""
+    explore = case.explore
+    statistics = campaign.search.statistics
+    setting = stage.setting
+    return Certificate(
+        semantics=explore.semantics,
+        latency=case.scenario.spec.venue.latency.text,
+        faults=explore.faults,
+        horizon=explore.horizon,
+        dependence=stage.dependence,
+        bounds=tuple(campaign.bounds),
+        database="none" if stage.database is None else stage.database.description,
+        versions=versions(),
+        strategy=explore.strategy,
+        executions=statistics.executions,
+        traces=statistics.traces,
+        blocked=statistics.blocked,
+        duplicates=statistics.duplicates,
+        exhausted=campaign.exhausted,
+        traces_digest=traces_digest(statistics.fingerprints),
+        assumptions=(*ASSUMPTIONS, *((f"faults: {', '.join(setting.faults)}",) if setting.faults else ())),
+        checks={"probes": statistics.probes, "probe audit": "every probe", "rules": list(setting.rules), **checks},
+        holes=tuple(stage.holes()),
+    )
+
+
+def traces_digest(fingerprints: set[int]) -> str:
+    """Return 32 hex digits over the set of explored interleavings; independent of the order of exploration."""
+    total = 0
+    for fingerprint in fingerprints:
+        total += fingerprint
+    return f"{total & ((1 << 128) - 1):032x}"

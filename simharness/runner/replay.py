@@ -1,0 +1,72 @@
+"""Re-executes a counterexample from its token and draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from simharness.core.token import decode
+from simharness.core.verdict import Counterexample, RecordedExecution
+from simharness.errors import ReplayDiverged
+from simharness.explore.reachable import realise
+from simharness.runner.case import contrast, record
+from simharness.runner.result import Layout, ReplayOutcome
+from simharness.runner.setting import setting_of, system_of
+from simharness.world.stage import Stage, staged
+
+if TYPE_CHECKING:
+    from simharness.scenario.case import Case
+    from simharness.scenario.case import Scenario
+
+
+def replay(token: str, scenarios: Sequence[Scenario], layout: Layout) -> ReplayOutcome:
+    """Run the schedule of a token once and say whether it still violates.
+
+    Raises:
+        TokenError: the token is damaged or belongs to none of the scenarios.
+    """
+    from simharness.scenario import find_case
+
+    case = find_case(scenarios, token)
+    decoded = decode(token)
+    with staged(setting_of(case), system_of(case)) as stage:
+        try:
+            failing = record(stage.program, decoded.schedule)
+        except ReplayDiverged as diverged:
+            return ReplayOutcome(happened_again=False, diverged=str(diverged), text=str(diverged))
+        return _judge(case, stage, failing, token, decoded.trace, layout)
+
+
+def _judge(
+    case: Case, stage: Stage, failing: RecordedExecution, token: str, expected: int, layout: Layout
+) -> ReplayOutcome:
+    from simharness.report.timeline import Heading, render
+
+    same_trace = int(failing.digest[:8], 16) == expected
+    refuting = [finding for finding in failing.findings if not finding.warning]
+    if not refuting:
+        how = "the same trace" if same_trace else "another trace: the code or the scenario has changed since"
+        text = f"it no longer happens: {case.title} holds under this schedule ({how}, digest {failing.digest})"
+        return ReplayOutcome(happened_again=False, diverged=None, text=text)
+    finding = refuting[0]
+    counterexample = Counterexample(
+        finding,
+        failing.schedule,
+        failing.digest,
+        token,
+        realise(failing.steps).reachable if case.explore.semantics == "stock" else None,
+        len(failing.schedule.deviations),
+    )
+    passing = contrast(stage.program, failing, finding.invariant)
+    drawing = render(
+        failing,
+        passing,
+        Heading(case.scenario.name, dict(case.values)),
+        counterexample,
+        width=layout.width,
+        ascii_only=layout.ascii_only,
+        full=layout.full,
+    )
+    note = "" if same_trace else "\nThe trace differs from the recorded one: the code or the scenario has changed since."
+    digest = f"\nTrace   digest {failing.digest}{note}"
+    return ReplayOutcome(happened_again=True, diverged=None, text=drawing.plain + digest, drawing=drawing)

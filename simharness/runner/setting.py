@@ -1,0 +1,83 @@
+"""From a scenario's case to the setting of a world."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from simharness.errors import ScenarioError
+from simharness.invariants.registry import all_rules
+from simharness.world.setting import Command, Given, Setting
+
+if TYPE_CHECKING:
+    from simharness.scenario.case import Case
+    from simharness.world.system import System
+
+# Matrix keys that the world understands; all others are options of the system.
+_WORLD_KEYS = ("database", "isolation")
+
+
+def setting_of(case: Case) -> Setting:
+    """Return what the executions of ``case`` are made of.
+
+    Raises:
+        ScenarioError: an invariant is named that no rule implements.
+    """
+    scenario, spec, database = case.scenario, case.scenario.spec, case.database
+    return Setting(
+        options={key: value for key, value in case.values.items() if key not in _WORLD_KEYS},
+        markets=spec.venue.markets,
+        given=tuple(Given(each.kind, each.values, f"{scenario.path}:{each.line}:") for each in spec.given),
+        commands=tuple(
+            Command(
+                action.kind,
+                action.target,
+                action.body,
+                action.args,
+                action.name or re.sub(r"\W+", "-", action.title),
+                scenario.order[position],
+                f"(scenario:{action.line})",
+            )
+            for position, action in enumerate(spec.when)
+        ),
+        faults=tuple(fault.text for fault in (*spec.faults, *spec.venue.faults)),
+        fault_budget=spec.explore.faults,
+        rules=_rules(case),
+        semantics=spec.explore.semantics,
+        horizon_ns=spec.explore.horizon_ns,
+        engine=database.engine,
+        lock_timeout_ns=database.lock_timeout_ns,
+        database_url=database.url,
+        isolation=case.values.get("isolation", database.isolation),
+        latency_ns=(spec.venue.latency.min_ns, spec.venue.latency.max_ns),
+    )
+
+
+def _rules(case: Case) -> tuple[str, ...]:
+    known = all_rules()
+    missing = [each for each in case.scenario.invariants if each not in known]
+    if missing and not case.scenario.checks_all:
+        raise ScenarioError(
+            f"{case.scenario.where('check')}: no rule implements the invariant {missing[0]} yet; "
+            f"implemented are {', '.join(sorted(known))}"
+        )
+    return tuple(each for each in case.scenario.invariants if each in known)
+
+
+def system_of(case: Case) -> System:
+    """Build the system under test of a case.
+
+    Raises:
+        ScenarioError: the factory refuses the options.
+    """
+    factory = case.scenario.factory()
+    options = {key: value for key, value in case.values.items() if key not in _WORLD_KEYS}
+    try:
+        system: System = factory(**options)
+    except ScenarioError as error:
+        raise ScenarioError(f"{case.scenario.where('system')}: {error}") from None
+    except TypeError as error:
+        raise ScenarioError(
+            f"{case.scenario.where('system')}: {case.scenario.spec.system} refuses the matrix: {error}"
+        ) from None
+    return system
