@@ -55,6 +55,7 @@ class LocalOrder:
         filled: cumulative.
         reason: why the program cancels or cancelled it, if it said.
         reduce_only: whether it may only shrink a position.
+        side: ``buy`` or ``sell``; empty if the program does not keep it.
     """
 
     key: str
@@ -67,6 +68,7 @@ class LocalOrder:
     filled: Decimal
     reason: str | None = None
     reduce_only: bool = False
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class BookedExecution:
         execution: the venue's id of the execution.
         quantity: base units.
         price: quote units.
+        fee: quote units.
     """
 
     key: str
@@ -103,6 +106,7 @@ class BookedExecution:
     execution: str
     quantity: Decimal
     price: Decimal
+    fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class LocalPosition:
         stop: whether a protective stop is on record.
         sequence: the venue's sequence of the newest update that it contains, if the program keeps it.
         placeholder: whether it is a stand-in without real values.
+        mark_price: as the venue last reported it, as far as the program knows.
     """
 
     key: str
@@ -128,6 +133,12 @@ class LocalPosition:
     stop: bool = False
     sequence: int | None = None
     placeholder: bool = False
+    mark_price: Decimal | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is neither closed nor failed."""
+        return self.status not in ("closed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +150,33 @@ class Memory:
         buffered: number of updates waiting, by symbol.
         locked: symbols that are reserved for an operation.
         skipped: updates that were thrown away, as ``symbol sequence``.
+        followed: keys of the order rows of which something is remembered.
+        leaks: what another component was given that stands for nothing real, as a sentence → the step in which it
+            showed.
     """
 
     positions: Mapping[str, LocalPosition] = field(default_factory=dict)
     buffered: Mapping[str, int] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
+    followed: frozenset[str] = frozenset()
+    leaks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything committed, by row."""
+    """Everything committed, by row.
+
+    Args:
+        orders: order rows.
+        owners: bots.
+        executions: booked trades.
+        positions: position rows.
+        keeps: the kinds of rows that the system has, for those that are empty at the start.
+    """
 
     orders: Mapping[str, LocalOrder] = field(default_factory=dict)
     owners: Mapping[str, Owner] = field(default_factory=dict)
     executions: Mapping[str, BookedExecution] = field(default_factory=dict)
     positions: Mapping[str, LocalPosition] = field(default_factory=dict)
+    keeps: frozenset[str] = frozenset()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from simharness.invariants.snapshot import LocalOrder, Memory, Owner, Snapshot
+from simharness.invariants.snapshot import LocalOrder, LocalPosition, Memory, Owner, Snapshot
 
 if TYPE_CHECKING:
+    from simharness.venue.event import PositionUpdate
     from simharness.venue.venue import Venue
 
 
@@ -68,10 +70,12 @@ class View:
         faults: names of the faults that struck.
         crashed: whether the program was restarted.
         stuck: who waits for whom when nothing can go on, one sentence each.
+        updates: what the venue said about positions, in its order; for ``at_rest``.
+        exposure_limits: symbol → largest size of a position, in flight orders counted, in base units.
     """
 
     venue: Venue | None
-    observe: Callable[[str], LocalOrder | Owner | None]
+    observe: Callable[[str], LocalOrder | Owner | LocalPosition | None]
     snapshot: Snapshot = field(default_factory=Snapshot)
     memory: Memory = field(default_factory=Memory)
     step: int = 0
@@ -83,6 +87,8 @@ class View:
     crashed: bool = False
     stuck: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    updates: list[PositionUpdate] = field(default_factory=list)
+    exposure_limits: dict[str, Decimal] = field(default_factory=dict)
 
     def order_at(self, exchange_id: str, client_id: str | None) -> LocalOrder | None:
         """Return the local order for an order of the venue, by either id."""
