@@ -6,6 +6,7 @@ Which step comes next is the explorer's own question. Everything else that is no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,41 +46,58 @@ class Chooser(Protocol):
         """Return the index of the answer."""
 
 
+Source = Callable[[ChoicePoint], int]
+"""Gives the index of an answer to a question that nobody prescribed: how sampling answers."""
+
+
 class StepChooser:
-    """Answers the choice points of one step from a list, then with the first option, and remembers all of it.
+    """Answers the choice points of one step from a list, then from the source, and remembers all of it.
+
+    Without a source every question beyond the list is answered with the first option.
 
     Args:
         faults: how many answers other than the first may be taken at points that are faults, per execution.
     """
 
     def __init__(self, faults: int = 0) -> None:
+        self._faults = faults
         self.faults_left = faults
-        self.taken: list[Choice] = []
+        self.values: list[int] = []
+        self.options: list[int] = []
         self.history: list[Choice] = []
+        self.source: Source | None = None
         self._prescribed: tuple[int, ...] = ()
 
     def begin(self, values: tuple[int, ...]) -> None:
         """Prescribe the answers of the step that starts now."""
         self._prescribed = values
-        self.taken = []
+        self.values = []
+        self.options = []
 
     def choose(self, point: ChoicePoint) -> int:
-        """Return the prescribed answer, or 0 beyond the list.
+        """Return the prescribed answer, or beyond the list that of the source (0 if there is none).
 
         Raises:
-            IndexError: the prescribed answer does not exist here; the caller reports a divergence.
+            IndexError: the answer does not exist here; the caller reports a divergence.
         """
+        if len(point.options) < 2 or (point.fault and not self._faults):
+            return 0
         if point.fault and not self.faults_left:
+            # The question keeps its place when the budget is spent. If it vanished, two independent fault points
+            # would know of each other: the second would ask or not, depending on what the first was told.
+            self.values.append(0)
+            self.options.append(1)
             return 0
-        if len(point.options) < 2:
-            return 0
-        position = len(self.taken)
-        value = self._prescribed[position] if position < len(self._prescribed) else 0
+        position = len(self.values)
+        if position < len(self._prescribed):
+            value = self._prescribed[position]
+        else:
+            value = 0 if self.source is None else self.source(point)
         if value >= len(point.options):
             raise IndexError(f"choice {point.place!r} has no option {value}")
         if point.fault and value:
             self.faults_left -= 1
-        choice = Choice(point, value)
-        self.taken.append(choice)
-        self.history.append(choice)
+        self.values.append(value)
+        self.options.append(len(point.options))
+        self.history.append(Choice(point, value))
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from simharness.core.choice import Choice
+from simharness.core.choice import Choice, Source
 from simharness.core.step import Step
 from simharness.core.verdict import Finding
 
@@ -23,6 +23,9 @@ class Execution(Protocol):
 
     def choices(self) -> list[Choice]:
         """Return the data choices taken so far, in order."""
+
+    def draw_with(self, source: Source) -> None:
+        """Let ``source`` answer the data choices that ``step`` is given no answer for, instead of the first option."""
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return the outcome and what is wrong with it; only when nothing is enabled any more."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from simharness.core import name
-from simharness.core.choice import Choice, StepChooser
+from simharness.core.choice import Choice, Source, StepChooser
 from simharness.core.footprint import CLOCK, recorder
 from simharness.core.step import Kind, Step
 from simharness.core.time import Clock
@@ -119,6 +119,10 @@ class LoopExecution:
     def choices(self) -> list[Choice]:
         """Return the data choices taken so far."""
         return self._chooser.history
+
+    def draw_with(self, source: Source) -> None:
+        """Let ``source`` answer the data choices that ``step`` is given no answer for."""
+        self._chooser.source = source
 
     def step(self, process: int, values: tuple[int, ...] = ()) -> Step:
         """Let ``process`` take its next step."""
