@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
@@ -85,7 +84,7 @@ def test_two_servers_run_side_by_side(server):
 
 
 def test_the_server_does_not_run_as_root(server):
-    owners = {os.stat(f"/proc/{pid}").st_uid for pid in processes_of(server._run.data)}
+    owners = {Path(f"/proc/{pid}").stat().st_uid for pid in processes_of(server._run.data)}
     assert owners
     assert 0 not in owners
 

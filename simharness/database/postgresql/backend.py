@@ -38,10 +38,12 @@ class Backend:
 
     Args:
         link: the connected socket, before the startup message.
+        keep: whatever owns the connection besides and must live as long.
     """
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, keep: object = None) -> None:
         self._link = link
+        self._keep = keep
         self._link.settimeout(_SILENCE_S)
         self._buffer = bytearray()
         self.pid = 0

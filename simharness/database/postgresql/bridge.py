@@ -120,7 +120,7 @@ class Bridge:
     def abandon(self) -> None:
         """Take all backends back, whatever they are doing."""
         for session in list(self._sessions):
-            session.closed = True
+            session.outbox.closed = True
             self.release(session)
 
 

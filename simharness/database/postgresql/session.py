@@ -7,19 +7,19 @@ process. One batch executes at a time; later ones of a pipeline follow in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from simharness.core import lane, name
+from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind, Operation
 from simharness.database.postgresql import intercept, process, wire
 from simharness.database.postgresql.backend import Backend, Progress
 from simharness.database.postgresql.batch import Batch, Reader
-from simharness.database.postgresql.masking import masked, retitled
+from simharness.database.postgresql.masking import retitled
 from simharness.database.postgresql.moments import Moments
+from simharness.database.postgresql.outbox import Client, Outbox
 from simharness.database.postgresql.transaction import Transaction
 from simharness.database.postgresql.wire import Message
 
@@ -38,19 +38,6 @@ _TERMINATED_BY = {
 }
 
 
-class Client(Protocol):
-    """The program's end of a connection."""
-
-    def receive(self, data: bytes) -> None:
-        """Bytes of the server arrive."""
-
-    def lost(self) -> None:
-        """The server's end is closed."""
-
-    def soon(self, action: Callable[[], None]) -> None:
-        """Run ``action`` in the same cascade, after what is ready now (``loop.call_soon``)."""
-
-
 class Session:
     """The server's end of one connection of the program.
 
@@ -65,7 +52,6 @@ class Session:
         self._buffer = bytearray()
         self._reader = Reader()
         self._queue: deque[Batch] = deque()
-        self._undelivered: deque[Batch] = deque()
         self._cancelled_by = ""
         self._executed_ns = 0
         self.identity = recorder.fresh("pg-connection")
@@ -74,10 +60,16 @@ class Session:
         self.parked_as = ""
         self.transaction = Transaction(bridge.schema)
         self.moments = Moments(bridge.agenda, bridge.epoch_ns)
-        self.closed = False
+        self.outbox = Outbox(bridge.agenda, client, self.identity, bridge.number_of)
+        self.opened = False
         self.listening = False
         self.waiting = False
         self.granted = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether either end is closed."""
+        return self.outbox.closed
 
     @property
     def clean(self) -> bool:
@@ -90,6 +82,9 @@ class Session:
         """Take bytes that the program wrote."""
         self._buffer += data
         while not self.closed:
+            if self.opened and self.backend is None:
+                # The server ended the session; the client will hear of it.
+                return
             if self.backend is None:
                 opening = wire.take_opening(self._buffer)
                 if opening is None:
@@ -110,15 +105,11 @@ class Session:
         """The program closed its end: what it sent still executes, an open transaction is rolled back after it."""
         if self.closed:
             return
-        self.closed = True
-        self._client.soon(self._client.lost)
+        self.outbox.abandon()
         self.moments.disarm()
         if self.backend is None:
             return
         recorder.write(self.identity)
-        for batch in self._undelivered:
-            self._bridge.agenda.withdraw(batch.process)
-        self._undelivered.clear()
         if self._queue or self.backend.status != IDLE or self.listening or self.transaction.holds_session_locks:
             self._submit(Batch([], hang_up=True))
         else:
@@ -127,6 +118,7 @@ class Session:
     def _open(self, opening: wire.Opening) -> None:
         if opening.code in (wire.SSL_REQUEST, wire.GSS_REQUEST):
             accepts = opening.code == wire.SSL_REQUEST and getattr(self._client, "accepts_tls", False)
+            # At once: the client says nothing before it has this.
             self._client.receive(b"S" if accepts else b"N")
             return
         if opening.code == wire.CANCEL_REQUEST:
@@ -135,11 +127,12 @@ class Session:
         parameters = intercept.rewritten_startup(opening.parameters)
         self.moments.watched = any(intercept.sets_timeout(f"{k} {v}") for k, v in parameters.items())
         self.backend = self._bridge.acquire(self, parameters)
+        self.opened = True
         greeting = [
             wire.key_data(self.number, self.number) if message.kind == b"K" else message
             for message in self.backend.greeting
         ]
-        self._client.soon(partial(self._receive, wire.encode(greeting)))
+        self.outbox.send_at_once(greeting)
 
     def _offer_cancel(self, number: int) -> None:
         request = recorder.fresh("pg-cancel")
@@ -147,14 +140,9 @@ class Session:
 
         def cancel() -> None:
             self._bridge.cancel(number)
-            agenda.offer(WorldEvent(request, Kind.DELIVER, "cancel request answered", self._hang_up_by_server))
+            agenda.offer(WorldEvent(request, Kind.DELIVER, "cancel request answered", self.outbox.close))
 
         agenda.offer(WorldEvent(request, Kind.EXECUTE, "cancel request", cancel))
-
-    def _hang_up_by_server(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._client.lost()
 
     # -- batches
 
@@ -188,7 +176,10 @@ class Session:
         self._bridge.agenda.offer(event)
 
     def _execute(self, batch: Batch) -> None:
-        backend = self._require_backend()
+        backend = self.backend
+        if backend is None:
+            self._queue.clear()
+            return
         if batch.hang_up:
             self._depart(batch)
             return
@@ -289,7 +280,7 @@ class Session:
             self.moments.forget()
         self._arm_idle(backend)
         self._queue.popleft()
-        self._answer(batch)
+        self.outbox.answer(batch)
         if self._queue:
             self._begin()
 
@@ -319,38 +310,6 @@ class Session:
         for reason in reasons:
             self.moments.arm(reason, reason, partial(self._terminate, reason))
 
-    # -- replies
-
-    def _answer(self, batch: Batch) -> None:
-        if self.closed:
-            return
-        if batch.process:
-            self._undelivered.append(batch)
-            event = WorldEvent(
-                batch.process,
-                Kind.DELIVER,
-                f"reply to {batch.label}",
-                partial(self._deliver, batch),
-                ready=lambda: bool(self._undelivered) and self._undelivered[0] is batch,
-            )
-            self._bridge.agenda.offer(event)
-        elif self._undelivered:
-            self._undelivered[-1].reply += batch.reply
-        else:
-            self._client.soon(partial(self._receive, self._encoded(batch.reply)))
-
-    def _deliver(self, batch: Batch) -> None:
-        recorder.write(self.identity)
-        self._undelivered.popleft()
-        self._receive(self._encoded(batch.reply))
-
-    def _receive(self, data: bytes) -> None:
-        if not self.closed:
-            self._client.receive(data)
-
-    def _encoded(self, reply: list[Message]) -> bytes:
-        return wire.encode(masked(message, self._bridge.number_of) for message in reply)
-
     def collect_notifications(self) -> None:
         """Fetch what others notified this session of, and offer it as a frame of the connection's own stream."""
         backend = self.backend
@@ -360,12 +319,8 @@ class Session:
         arrived: list[Message] = []
         backend.read(arrived, lambda message: message.kind == b"Z")
         frames = [message for message in arrived if message.kind == b"A"]
-        if not frames:
-            return
-        data = self._encoded(frames)
-        stream = name.member(self.identity, "notifications")
-        event = WorldEvent(stream, Kind.DELIVER, "notification", partial(self._receive, data), own_cascade=True)
-        self._bridge.agenda.offer(event)
+        if frames:
+            self.outbox.notify(frames)
 
     # -- ends
 
@@ -391,13 +346,7 @@ class Session:
         fatal = wire.response(b"E", {"S": "FATAL", "V": "FATAL", "C": code, "M": text})
         recorder.write(self.identity)
         self._release_backend()
-        batch = Batch([], reply=[fatal], process=recorder.fresh("pg-terminated"))
-
-        def deliver() -> None:
-            self._receive(self._encoded(batch.reply))
-            self._hang_up_by_server()
-
-        self._bridge.agenda.offer(WorldEvent(batch.process, Kind.DELIVER, text, deliver))
+        self.outbox.last_words([fatal], text)
 
     def _depart(self, batch: Batch) -> None:
         self._note(batch, "disconnect", "rollback")
@@ -415,12 +364,7 @@ class Session:
         self.transaction.finish(committed=False)
         self._bridge.drop(self)
         self._queue.clear()
-
-        def deliver() -> None:
-            self._receive(self._encoded(batch.reply))
-            self._hang_up_by_server()
-
-        self._bridge.agenda.offer(WorldEvent(batch.process, Kind.DELIVER, "connection lost", deliver))
+        self.outbox.last_words(batch.reply, "connection lost")
 
     def _require_backend(self) -> Backend:
         assert self.backend is not None, "a batch runs only on an open session"

@@ -25,6 +25,14 @@ _DETERMINISTIC = {
 _SMALL = {"shared_buffers": "16MB", "max_connections": "100", "io_method": "sync", "listen_addresses": "''"}
 # These a session of a superuser can set by itself, which is how a server of the user's gets them.
 WAIT_NOTICES = {"log_lock_waits": "on", "deadlock_timeout": "1ms", "client_min_messages": "log"}
+SESSION = {
+    "synchronous_commit": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "synchronize_seqscans": "off",
+    "timezone": "UTC",
+    "lc_messages": "C",
+}
 
 
 def configuration(socket_directory: str) -> str:
