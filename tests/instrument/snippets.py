@@ -1,5 +1,7 @@
 """Programs that must behave the same with and without instrumentation; each returns a value or raises."""
 
+# ruff: noqa: B010, B905, C400, C416, F632, F821, PERF401, PLC3002, PLE0643, PLR0133, PLW0120, PLW0603, PT015, RET503, RUF005, RUF012, SIM118, SIM223, SIM300, UP030, UP031, UP032 — odd forms are the subject of these programs
+
 import contextlib
 import dataclasses
 import enum
@@ -187,8 +189,10 @@ def chained_and_starred_targets():
 
 def unpacking_of_every_sort():
     d = {"a": 1}
+
     def f(*args, **kwargs):
         return args, kwargs
+
     return {**d, "b": 2}, [*d, 1], {*d}, (*d,), f(*[1, 2], *d, **d), f(*(x for x in (1, 2)))
 
 
@@ -215,9 +219,11 @@ def nested_generators():
             if got is None:
                 return n
             total += got
+
     def outer():
         result = yield from count(3)
         yield ("done", result)
+
     gen = outer()
     return [next(gen), gen.send(4), gen.send(5), gen.send(None)]
 
@@ -225,15 +231,19 @@ def nested_generators():
 def closures_share_cells():
     total = 0
     calls = []
+
     def add(n, *, scale=lambda v: v * 2):
         nonlocal total
         total += scale(n)
         calls.append(total)
         return total
+
     class Inside:
         seen = total
+
         def get(self):
             return total
+
     add(1)
     later = [lambda i=i: (i, total) for i in range(2)]
     add(2)
@@ -242,8 +252,10 @@ def closures_share_cells():
 
 def deleted_cell_raises():
     value = 1
+
     def inner():
         return value
+
     del value
     return inner()
 
@@ -262,6 +274,7 @@ def globals_are_variables():
 def recursion():
     def walk(n):
         return [n, *walk(n - 1)] if n else []
+
     return walk(4)
 
 
@@ -280,7 +293,18 @@ def matching():
                 return name
             case _:
                 return "else"
-    subjects = [{"type": "order", "id": 1, "x": 2}, Order(3), Order(1), [1, 2, 3], Side.BUY, Side.SELL, "t", None, Point(1, 2)]
+
+    subjects = [
+        {"type": "order", "id": 1, "x": 2},
+        Order(3),
+        Order(1),
+        [1, 2, 3],
+        Side.BUY,
+        Side.SELL,
+        "t",
+        None,
+        Point(1, 2),
+    ]
     return [kind(subject) for subject in subjects]
 
 
@@ -338,7 +362,16 @@ def dict_methods():
     d.setdefault("l", []).append(1)
     d.update([("b", 2)], c=3)
     args = ("a", 0)
-    return d.pop(*args), d.pop("q", None), d.get("b"), list(d.items()), d.popitem(), d | {1: 1}, dict(d) == d, "b" in d.keys()
+    return (
+        d.pop(*args),
+        d.pop("q", None),
+        d.get("b"),
+        list(d.items()),
+        d.popitem(),
+        d | {1: 1},
+        dict(d) == d,
+        "b" in d.keys(),
+    )
 
 
 def wrong_key_raises():
@@ -360,23 +393,53 @@ def truth_and_bool_operators():
 
 
 def comparisons():
-    return [1] == [1], [1] < [2], 1 < say(2) < 3, [1] != (1,), Order(1) == Order(1), None is not [], 2 in (1, 2), "a" not in "bc"
+    return (
+        [1] == [1],
+        [1] < [2],
+        1 < say(2) < 3,
+        [1] != (1,),
+        Order(1) == Order(1),
+        None is not [],
+        2 in (1, 2),
+        "a" not in "bc",
+    )
 
 
 def strings():
     names = ["a", "b"]
-    return ", ".join(names), f"{names!r:>12} {Order(1).id:03d} {say(1)=}", "%s-%s" % (1, [2]), "%(a)s" % {"a": 1}, "{0[0]}".format(names)
+    return (
+        ", ".join(names),
+        f"{names!r:>12} {Order(1).id:03d} {say(1)=}",
+        "%s-%s" % (1, [2]),
+        "%(a)s" % {"a": 1},
+        "{0[0]}".format(names),
+    )
 
 
 def iterators():
     it = iter([1, 2, 3])
-    return next(it), next(it, 0), list(it), next(it, "end"), list(zip([1], [2])), list(map(str, [1])), [*itertools.chain([1], (2,))]
+    return (
+        next(it),
+        next(it, 0),
+        list(it),
+        next(it, "end"),
+        list(zip([1], [2])),
+        list(map(str, [1])),
+        [*itertools.chain([1], (2,))],
+    )
 
 
 def sorting_and_keys():
     orders = [Order(2), Order(1)]
     orders.sort(key=lambda o: o.id)
-    return [o.id for o in orders], max(orders, key=lambda o: o.id).id, sorted({"b": 1, "a": 2}), min([3, 1]), any([0, []]), sum([1, 2])
+    return (
+        [o.id for o in orders],
+        max(orders, key=lambda o: o.id).id,
+        sorted({"b": 1, "a": 2}),
+        min([3, 1]),
+        any([0, []]),
+        sum([1, 2]),
+    )
 
 
 def walrus_and_lambda():
@@ -386,15 +449,19 @@ def walrus_and_lambda():
 
 def class_bodies_in_functions():
     names = ["a"]
+
     class Local:
         """Documented."""
+
         items = [n * 2 for n in names]
         table = {n: i for i, n in enumerate(items)}
         x: int = 3
         x += 1
+
         def __init__(self, v: "int" = 5) -> None:
             """Make one."""
             self.v = v
+
     return Local.items, Local.table, Local.x, Local().v, Local.__doc__, Local.__init__.__doc__, Local.__annotations__
 
 
@@ -403,14 +470,18 @@ def decorators_and_caches():
         @functools.wraps(f)
         def wrapper(*args, **kwargs):
             return f(*args, **kwargs) * 2
+
         return wrapper
+
     @twice
     @functools.lru_cache
     def value(n):
         return n + len(LOG)
+
     @contextlib.contextmanager
     def managed():
         yield say(4)
+
     with managed() as got:
         return value(1), value(1), value.__name__, got
 
@@ -471,8 +542,10 @@ async def coroutines():
     async def agen(n):
         for i in range(n):
             yield i
+
     async def value(n):
         return n
+
     d = {"a": [1]}
     d["a"] += [await value(2)]
     d[await value("k")] = await value(3)
@@ -485,4 +558,13 @@ async def coroutines():
     d.setdefault(await value("z"), await value(1))
     async for x in agen(2):
         values.append(x)
-    return d, order, total, values, more, [1] + [await value(2)], [1] == [await value(1)], {k: await value(k) for k in (1, 2)}
+    return (
+        d,
+        order,
+        total,
+        values,
+        more,
+        [1] + [await value(2)],
+        [1] == [await value(1)],
+        {k: await value(k) for k in (1, 2)},
+    )

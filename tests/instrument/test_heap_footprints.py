@@ -9,12 +9,12 @@ import itertools
 import json
 
 import pytest
+from stepping import A, B, World
 
 from simharness.core import name
-from simharness.core.footprint import Footprint, conflicting, describe, recorder
+from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.instrument import Instrumenter, adopt, instrumented, shared, watch_modules
 
-A, B = name.static("process a"), name.static("process b")
 CALLS = 0
 
 
@@ -38,23 +38,6 @@ class Bot:
         return self.state == "busy"
 
 
-class World:
-    """Runs functions as steps of processes, with the footprints that the explorer would see."""
-
-    def __init__(self, instrumenter):
-        self.steps = {A: 0, B: 0}
-        self.instrumenter = instrumenter
-
-    def step(self, process, function, *arguments):
-        recorder.begin(process, self.steps[process], active=True)
-        self.steps[process] += 1
-        try:
-            self.result = function(*arguments)
-        finally:
-            footprint = recorder.end()
-        return footprint
-
-
 @pytest.fixture
 def run(tmp_path):
     """Return a function that makes steps out of the functions that a program returns."""
@@ -63,7 +46,7 @@ def run(tmp_path):
         with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
             assert instrumenter.uninstrumentable == {}
             instrumenter.begin_execution()
-            world = World(instrumenter)
+            world = World()
             world.step(A, program)
             left, right = world.result
             footprints = world.step(A, left), world.step(B, right)
@@ -247,7 +230,7 @@ def test_each_item_of_a_suspended_loop_is_a_read_of_its_own(tmp_path):
 
     with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
         instrumenter.begin_execution()
-        world = World(instrumenter)
+        world = World()
         world.step(A, program)
         steps, items = world.result
         world.step(A, steps.__next__)
@@ -275,7 +258,7 @@ def test_a_read_before_an_await_and_a_write_after_it_are_in_their_own_steps(tmp_
 
     with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
         instrumenter.begin_execution()
-        world = World(instrumenter)
+        world = World()
         world.step(A, program)
         task = world.result
         first = world.step(A, task.send, None)
@@ -308,7 +291,7 @@ def test_names_do_not_depend_on_addresses(tmp_path):
     with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
         for _ in range(3):
             instrumenter.begin_execution()
-            seen.append(describe(World(instrumenter).step(A, program)))
+            seen.append(describe(World().step(A, program)))
             instrumenter.end_execution()
     assert seen[0] == seen[1] == seen[2]
 
@@ -321,7 +304,7 @@ def test_executions_leave_nothing_behind(tmp_path):
 
     with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
         instrumenter.begin_execution()
-        World(instrumenter).step(A, program)
+        World().step(A, program)
         assert heap.entries
         instrumenter.end_execution()
     assert not heap.entries
@@ -337,7 +320,7 @@ def test_a_dead_object_is_not_kept_alive_by_its_name(tmp_path):
 
     with instrumented(program=program, cache_directory=tmp_path) as instrumenter:
         instrumenter.begin_execution()
-        world = World(instrumenter)
+        world = World()
         world.step(A, program)
         watch = weakref.ref(world.result)
         world.result = None
@@ -346,7 +329,7 @@ def test_a_dead_object_is_not_kept_alive_by_its_name(tmp_path):
 
 def test_shared_dict_is_tracked_in_plain_code():
     d = shared({"a": 1, "b": 2})
-    world = World(None)
+    world = World()
     write = world.step(A, d.__setitem__, "a", 3)
     readers = [lambda: {**d}, lambda: dict(d), lambda: list(d.items()), lambda: len(d), lambda: d == {}, lambda: d["a"]]
     readers += [
@@ -387,7 +370,7 @@ def test_modules_are_rewritten_when_they_are_imported(tmp_path, monkeypatch):
         import fresh_bot  # noqa: PLC0415 — the subject of the test
 
         instrumenter.begin_execution()
-        world = World(instrumenter)
+        world = World()
         footprint = world.step(A, fresh_bot.Bot)
     assert describe(footprint)["writes"] == ["process a/0.1:Bot..x"]
 

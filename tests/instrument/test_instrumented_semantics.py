@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 import traceback
 from pathlib import Path
 
 import pytest
+import snippets
 
 from simharness.core import name
 from simharness.core.footprint import recorder
 from simharness.instrument import instrumented
-
-sys.path.insert(0, str(Path(__file__).parent))
-import snippets
 
 PROCESS = name.static("test process")
 SNIPPETS = [
@@ -59,12 +56,11 @@ def test_leaving_gives_every_function_its_code_back(tmp_path):
 
 
 def test_an_exception_of_an_item_is_raised_in_the_frame_of_the_program(tmp_path):
-    with instrumented(["snippets"], cache_directory=tmp_path), pytest.raises(KeyError) as caught:
+    with instrumented(["snippets"], cache_directory=tmp_path):
         recorder.begin(PROCESS, 0, active=True)
-        try:
+        with pytest.raises(KeyError) as caught:
             snippets.wrong_key_raises()
-        finally:
-            recorder.end()
+        recorder.end()
     assert Path(traceback.extract_tb(caught.tb)[-1].filename).name == "snippets.py"
 
 
