@@ -14,7 +14,7 @@ explores exactly one execution of every Mazurkiewicz trace. Where we differ:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simharness.core import name, trace
 from simharness.core.execution import Execution, Program
@@ -62,14 +62,16 @@ class Probe:
     """What the reversed step did when it was replayed first.
 
     Args:
-        values: the data choices that it took.
         footprint: what it touched.
-        predecessors: positions in the body that happen before it.
+        predecessors: positions in the execution, of those in the body, that happen before it.
+        values: the data choices that it took.
+        options: how many each of them had.
     """
 
-    values: Values
     footprint: Footprint
     predecessors: frozenset[int]
+    values: Values
+    options: Values
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ class OptimalExplorer:
         step = execution.step(process, values)
         self.statistics.steps += 1
         taken = step.values
-        following = _next_values(step) if frame.every else None
+        following = _following(step.values, step.options) if frame.every else None
         frame.pending = (process, following) if following is not None else None
         if (process, taken) in frame.sleep:
             self._skip(frame)
@@ -259,62 +261,97 @@ class OptimalExplorer:
             sequence = _sequence(steps, order, body)
             if any(sequence.weak_initial(*event, footprint) for event, footprint in _in_body(frame.sleep, sequence)):
                 continue
-            near, probes = self._probe(frame, steps, order, i, j, body)
-            # With other answers the step may touch other things: each combination is an event of its own.
-            for probe in probes:
-                self._owe(frame, sequence, probe, steps[j].process, {body.index(near[k]) for k in probe.predecessors})
+            for probe in self._reversals(frame, steps, order, i, j, body):
+                reversal = Sequence(
+                    [*sequence.events, Event(steps[j].process, probe.values, probe.footprint)],
+                    [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
+                )
+                if not any(reversal.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
+                    insert(frame.tree, reversal)
 
-    def _owe(self, frame: Frame, body: Sequence, probe: Probe, process: int, predecessors: set[int]) -> None:
-        """Owe the body followed by the reversed step, unless it was explored from here or from above."""
-        reversed_step = Event(process, probe.values, probe.footprint)
-        sequence = Sequence([*body.events, reversed_step], [*body.predecessors, predecessors])
-        if not any(sequence.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
-            insert(frame.tree, sequence)
-
-    def _probe(
+    def _reversals(
         self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]
-    ) -> tuple[list[int], Measurement]:
-        """Return what step j does when it comes before step i, and the positions that were replayed to see it.
+    ) -> list[Probe]:
+        """Return what step j does when it comes before step i; nothing if it cannot run then.
 
-        What j does is decided by its causal past; so only that is replayed first, and many executions share the
-        result. If a footprint turns out to conflict with anything else in the body, the whole body is replayed.
+        It is asked with the data choices that it took: with others it may not even conflict with step i. If it is
+        asked other questions there, every combination of answers is owed, for nobody else knows of them.
         """
-        near = [k for k in body if order.past[j] >> k & 1]
-        probes = self._measured(frame, steps, i, j, near)
-        close = set(near)
-        far = [steps[k].footprint for k in body if k not in close]
-        if any(conflicting(probe.footprint, footprint) for probe in probes for footprint in far):
-            return body, self._measured(frame, steps, i, j, body)
-        return near, probes
-
-    def _measured(self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int]) -> Measurement:
-        schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, ()))
-        known = frame.probes.get(schedule)
-        if known is None:
-            known = frame.probes[schedule] = tuple(self._measure(steps, i, j, body))
-        return known
-
-    def _measure(self, steps: list[Step], i: int, j: int, body: list[int]) -> Iterator[Probe]:
-        path = [(step.process, step.values) for step in steps[:i]]
-        path += [(steps[k].process, steps[k].values) for k in body]
+        probe = self._probe(frame, steps, order, i, j, body, steps[j].values)
+        if probe is None:
+            return []
+        found = [probe]
+        if _same_questions(probe.options, steps[j].options):
+            return found
         values: Values | None = ()
         while values is not None:
-            self.statistics.probes += 1
-            execution = self._replay(path)
+            other = self._probe(frame, steps, order, i, j, body, values)
+            if other is None:
+                break
+            if other.values != probe.values:
+                found.append(other)
+            values = _following(other.values, other.options)
+        return found
+
+    def _probe(  # noqa: PLR0917 — a race, and the execution it stands in
+        self,
+        frame: Frame,
+        steps: list[Step],
+        order: HappensBefore,
+        i: int,
+        j: int,
+        body: list[int],
+        values: Values,
+    ) -> Probe | None:
+        """Return what step j does, with these data choices, when it comes before step i.
+
+        What j does is decided by its causal past; so only that is replayed first, and many executions share the
+        result. If the footprint turns out to conflict with anything else in the body, the whole body is replayed.
+        """
+        near = [k for k in body if order.past[j] >> k & 1]
+        probe = self._measured(frame, steps, i, j, near, values)
+        if probe is None or len(near) == len(body):
+            return probe
+        close = set(near)
+        if any(conflicting(probe.footprint, steps[k].footprint) for k in body if k not in close):
+            return self._measured(frame, steps, i, j, body, values)
+        return probe
+
+    def _measured(
+        self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int], values: Values
+    ) -> Probe | None:
+        schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, values))
+        if schedule not in frame.probes:
+            frame.probes[schedule] = self._measure(steps, i, j, body, values)
+        known = frame.probes[schedule]
+        if known is None:
+            return None
+        return replace(known, predecessors=frozenset(body[position] for position in known.predecessors))
+
+    def _measure(self, steps: list[Step], i: int, j: int, body: list[int], values: Values) -> Probe | None:
+        path = [(step.process, step.values) for step in steps[:i]]
+        path += [(steps[k].process, steps[k].values) for k in body]
+        self.statistics.probes += 1
+        execution = self._replay(path)
+        try:
+            for offset, k in enumerate(body):
+                _audit(steps[k], execution.steps[i + offset], steps[i])
+            if steps[j].process not in execution.enabled():
+                return None
             try:
-                for offset, k in enumerate(body):
-                    _audit(steps[k], execution.steps[i + offset], steps[i])
-                if steps[j].process not in execution.enabled():
-                    return
                 step = execution.step(steps[j].process, values)
-                self.statistics.steps += 1
-                order = HappensBefore(execution.steps)
-                last = len(execution.steps) - 1
-                predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
-                yield Probe(step.values, step.footprint, predecessors)
-                values = _next_values(step)
-            finally:
-                execution.close()
+            except ReplayDiverged:
+                if not values:
+                    raise
+                # It is asked something else here; begin with the first answer to whatever that is.
+                return self._measure(steps, i, j, body, ())
+            self.statistics.steps += 1
+            order = HappensBefore(execution.steps)
+            last = len(execution.steps) - 1
+            predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
+            return Probe(step.footprint, predecessors, step.values, step.options)
+        finally:
+            execution.close()
 
 
 def _in_body(sleep: Sleep, sequence: Sequence) -> list[tuple[tuple[int, Values], Footprint]]:
@@ -332,12 +369,17 @@ def _sequence(steps: list[Step], order: HappensBefore, body: list[int]) -> Seque
     return Sequence([Event(steps[k].process, steps[k].values, steps[k].footprint) for k in body], predecessors)
 
 
-def _next_values(step: Step) -> Values | None:
-    """Return the combination of data choices after the one that a step took, or None after the last."""
-    for position in range(len(step.values) - 1, -1, -1):
-        if step.values[position] + 1 < step.options[position]:
-            return (*step.values[:position], step.values[position] + 1)
+def _following(values: Values, options: Values) -> Values | None:
+    """Return the combination of data choices after ``values``, or None after the last."""
+    for position in range(len(values) - 1, -1, -1):
+        if values[position] + 1 < options[position]:
+            return (*values[:position], values[position] + 1)
     return None
+
+
+def _same_questions(one: Values, other: Values) -> bool:
+    """Return whether two steps were asked the same; a fault point without budget (one option) counts as any."""
+    return len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def _audit(recorded: Step, again: Step, removed: Step) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simharness.core import name
 from simharness.core.choice import ChoicePoint, Chooser
 from simharness.core.footprint import recorder
 from simharness.core.step import Operation
 from simharness.faults.fault import Effect, Fault, Place
 from simharness.faults.registry import find_fault
-
-_BUDGET = name.static("fault budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +88,10 @@ class FaultPlan:
         faults = self.candidates(place, subject, traits)
         if not faults:
             return None
-        # A fault that strikes here may be one less elsewhere: the budget is shared.
-        recorder.read(_BUDGET)
         options = ("none", *(fault.name for fault in faults))
         value = chooser.choose(ChoicePoint(f"{place} {subject}", options, fault=True))
         if not value:
             return None
-        recorder.write(_BUDGET)
         struck = faults[value - 1]
         recorder.note(lambda: Operation(lane, f"fault: {struck.name} strikes {subject}", effect="fault"))
         return struck

@@ -131,12 +131,7 @@ CASES: dict[str, tuple[Callable[[BotExecution], None], tuple[Bot, ...], tuple[st
 
 
 # The order in which the cancel strikes the stream before anything was delivered is missed; see the reason below.
-MISSED = pytest.mark.xfail(reason="dpor loses the reversal of a step whose footprint depends on its data choice")
-
-
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=MISSED if case == "a stream that breaks" else ()) for case in CASES]
-)
+@pytest.mark.parametrize("case", CASES)
 def test_the_reduced_search_finds_what_brute_force_finds(case: str) -> None:
     """The venue's footprints hide nothing from the explorer, and no execution is repeated."""
     prepare, bots, faults, expected = CASES[case]
