@@ -16,7 +16,7 @@ def own_url(server, user="postgres"):
     return (
         server.url()
         .replace("postgresql+psycopg", "postgresql")
-        .replace("/simharness?", "/template1?")
+        .replace("/postgres?", "/template1?")
         .replace("postgres@", f"{user}@")
     )
 

@@ -18,6 +18,7 @@ from simharness.errors import ScenarioError, SimharnessError
 _PORT_FILE = ".s.PGSQL.5432"
 _START_S = 30.0
 _MAINTENANCE = "template1"
+_TEMPLATE = "simharness_template"
 
 
 class Server(Protocol):
@@ -49,7 +50,8 @@ class EmbeddedServer:
         ScenarioError: the extra is not installed, or the server does not come up.
     """
 
-    scratch = "simharness"
+    # The one that initdb makes: creating another would take longer than everything else.
+    scratch = "postgres"
 
     def __init__(self) -> None:
         self._owner = os.getpid()
@@ -68,7 +70,7 @@ class EmbeddedServer:
         programs.copy_pristine(self._run.data)
         (self._run.data / "postgresql.auto.conf").write_text(tuning.configuration(str(self._run.data)))
         self._process = programs.start("postgres", "-D", self._run.data)
-        self._create_scratch()
+        self._install_clock()
 
     def __enter__(self) -> EmbeddedServer:
         return self
@@ -90,11 +92,11 @@ class EmbeddedServer:
 
     def template(self) -> None:
         """Remember the scratch database as it is."""
-        _copy_database(self._maintenance(), self.scratch, f"{self.scratch}_template")
+        _copy_database(self._maintenance(), self.scratch, _TEMPLATE)
 
     def restore(self) -> None:
         """Make the scratch database anew as remembered."""
-        _copy_database(self._maintenance(), f"{self.scratch}_template", self.scratch)
+        _copy_database(self._maintenance(), _TEMPLATE, self.scratch)
 
     def stop(self) -> None:
         """End the server and remove its directory; a second time does nothing."""
@@ -107,10 +109,8 @@ class EmbeddedServer:
             self._process.wait()
         self._run.remove()
 
-    def _create_scratch(self) -> None:
-        maintenance = self._await_start()
-        maintenance.query(f"CREATE DATABASE {self.scratch} TEMPLATE template0 STRATEGY file_copy")
-        maintenance.close()
+    def _install_clock(self) -> None:
+        self._await_start().close()
         session = self.dial({})
         session.query(tuning.clock_functions())
         session.close()
