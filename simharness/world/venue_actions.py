@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from simharness.core.agenda import Agenda
@@ -12,7 +11,6 @@ from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.venue import Market, OrderQuery, Rules, Side, Topic, Venue
 from simharness.world.setting import Command, Given, Setting
-
 
 _MARKET_KEYS = frozenset({"symbol", "price", "hedge", "market_fills", "mark_updates", "exposure_limit"})
 
@@ -56,7 +54,9 @@ def markets(setting: Setting) -> list[Given]:
 
 def prices(setting: Setting) -> dict[str, Decimal]:
     """Return the markets' prices at the start."""
-    return {each.values["symbol"]: Decimal(str(each.values["price"])) for each in markets(setting) if "price" in each.values}
+    return {
+        each.values["symbol"]: Decimal(str(each.values["price"])) for each in markets(setting) if "price" in each.values
+    }
 
 
 def exposure_limits(setting: Setting) -> dict[str, Decimal]:
@@ -108,6 +108,7 @@ def _fill(venue: Venue, words: list[str], args: Any, process: int) -> None:
         options,
         price=None if price is None else Decimal(str(price)),
         times=int(args.get("times", 1)),
+        reports=int(args.get("reports", 1)),
         process=process,
     )
 

@@ -18,7 +18,7 @@ class ExactlyOnce(Rule):
 
     @classmethod
     def applies(cls, snapshot: Snapshot) -> bool:
-        return bool(snapshot.owners)
+        return bool(snapshot.owners) or "executions" in snapshot.keeps
 
     def at_rest(self, view: View) -> Iterable[Breach]:
         if view.venue is None:

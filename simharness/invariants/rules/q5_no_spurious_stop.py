@@ -34,6 +34,20 @@ class NoSpuriousStop(Rule):
                 ids = ", ".join(order.id for order in working)
                 yield Breach(f"{key} is {owner.state}, but {ids} still works at the venue", step=step)
 
+        yield from self._misread_cancels(view)
+
+    @staticmethod
+    def _misread_cancels(view: View) -> Iterable[Breach]:
+        """Yield the orders that are on record as cancelled by hand although the program asked for it."""
+        for key, order in sorted(view.snapshot.orders.items()):
+            if order.reason != "MANUAL" or view.venue is None or order.exchange_id is None:
+                continue
+            there = view.venue.order(order.exchange_id)
+            if there is not None and there.status == "canceled" and not there.reason:
+                yield Breach(
+                    f"{key} is on record as cancelled by hand, but the program cancelled it", step=view.commits.get(key)
+                )
+
     @staticmethod
     def _stop_was_due(view: View, symbol: str) -> bool:
         """Whether somebody asked for a stop, or an order was cancelled by somebody else."""

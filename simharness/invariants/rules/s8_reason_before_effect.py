@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from simharness.invariants.rule import Breach, Rule
-from simharness.invariants.snapshot import LocalOrder
+from simharness.invariants.snapshot import LocalOrder, Snapshot
 from simharness.invariants.view import View
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ class ReasonBeforeEffect(Rule):
     """Looks at the committed row whenever the venue carries out a cancel that the program asked for."""
 
     id = "S8"
+
+    @classmethod
+    def applies(cls, snapshot: Snapshot) -> bool:
+        return bool(snapshot.owners)
 
     def on_report(self, view: View, report: ExecutionReport) -> Iterable[Breach]:
         # A cancel with a reason is somebody else's: by hand, or the venue's own.
