@@ -11,7 +11,7 @@ from simharness.core import name as names
 from simharness.core.footprint import PYHEAP, recorder
 from simharness.instrument.heap import heap
 from simharness.instrument.items import read_whole_instance, write_whole
-from simharness.instrument.kinds import CLASS, FOREIGN, FUNCTION, INSTANCE, MODULE, OPAQUE, SCALARS, SKIP, infos, of
+from simharness.instrument.kinds import CLASS, FOREIGN, FUNCTION, INSTANCE, MODULE, OPAQUE, QUIET, SKIP, infos, of
 
 # What reading an attribute of an instance means when its class defines it.
 _PLAIN = ()  # a method or a property: what runs is tracked by itself
@@ -21,7 +21,6 @@ _PLAIN_KINDS = (
     *(types.FunctionType, property, staticmethod, classmethod, types.GetSetDescriptorType),
     *(types.MethodDescriptorType, types.WrapperDescriptorType, type),
 )
-_scalars = frozenset(SCALARS)
 
 # Module variables with a key, by module; and stores that the keys do not cover, for the certificate.
 module_variables: dict[str, frozenset[str]] = {}
@@ -171,13 +170,16 @@ def _write_class(subject: type, attribute: str) -> None:
 def update_attribute(subject: Any, attribute: str) -> Any:
     """Record ``subject.attribute += …``; a list in that place changes itself."""
     if recorder.active:
-        read_attribute(subject, attribute)
+        entry = _entry_of(id(subject))
+        if entry is None or attribute not in entry.attributes:
+            # Where the class has its say, reading and writing are different keys.
+            read_attribute(subject, attribute)
         write_attribute(subject, attribute)
         try:
             held = subject.__dict__[attribute]
         except (AttributeError, KeyError, TypeError):
             slot = isinstance(getattr_static(type(subject), attribute, None), types.MemberDescriptorType)
             held = getattr(subject, attribute, None) if slot else getattr_static(subject, attribute, None)
-        if type(held) not in _scalars:
+        if type(held) not in QUIET:
             write_whole(held)
     return subject

@@ -7,7 +7,8 @@ import ast
 import builtins
 
 from simharness.instrument.containers import KEYED, READING
-from simharness.instrument.expressions import NEW_DISPLAYS, ExpressionRewriter, suspends
+from simharness.instrument.expressions import ExpressionRewriter
+from simharness.instrument.syntax import NEW_DISPLAYS, is_path, suspends
 
 # Built-in functions by what they read of their arguments. All others go through the library table at run time.
 _READ_WHOLE = frozenset(("len", "bool", "list", "tuple", "enumerate", "zip", "reversed", "bytes", "bytearray"))
@@ -143,7 +144,7 @@ class CallRewriter(ExpressionRewriter):
             function.value = self.visit(function.value)
             return self._attribute_arguments(node, _ATTRIBUTE_METHODS[name])
         if name in KEYED and first is not None:
-            subjects = self.twice(function.value) if _is_path(function.value) else None
+            subjects = self.twice(function.value) if is_path(function.value) else None
             if subjects is None:
                 return self._applied(node, function, method)
             function.value = self.hook("method", function, subjects[0], method)
@@ -168,10 +169,3 @@ class CallRewriter(ExpressionRewriter):
         node.args = [self.read(argument, "deep") for argument in node.args]
         for keyword in node.keywords:
             self._keyword(keyword, "deep")
-
-
-def _is_path(node: ast.expr) -> bool:
-    """Return whether ``node`` is a name or a chain of attributes: what it holds outlives the call anyway."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)

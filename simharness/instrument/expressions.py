@@ -11,38 +11,9 @@ from typing import Any, TypeVar
 
 from simharness.instrument.hooks import mark
 from simharness.instrument.scope import ComprehensionNode, Scope, ScopeKind, Scopes, mangle
+from simharness.instrument.syntax import NEW_DISPLAYS, has_slice, is_number, is_path, nesting, suspends
 
 _Node = TypeVar("_Node", bound=ast.AST)
-
-NEW_DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
-
-
-def suspends(*nodes: ast.AST | None) -> bool:
-    """Return whether evaluating any of ``nodes`` may hand control to another task or to a generator's consumer."""
-    todo: list[ast.AST] = [node for node in nodes if node is not None]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.AsyncFor | ast.AsyncWith):
-            return True
-        if isinstance(node, ast.comprehension) and node.is_async:
-            return True
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.GeneratorExp):
-            todo.extend(ast.iter_child_nodes(node))
-    return False
-
-
-def nesting(target: ast.expr) -> int:
-    """Return how deep an assignment target unpacks its value: 0 for a name, 1 for ``a, b``."""
-    if isinstance(target, ast.Starred):
-        return nesting(target.value)
-    if isinstance(target, ast.Tuple | ast.List):
-        return 1 + max((nesting(part) for part in target.elts), default=0)
-    return 0
-
-
-def is_number(node: ast.expr) -> bool:
-    """Return whether ``node`` is a literal that cannot be a container or text."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, int | float | complex | None)
 
 
 class ExpressionRewriter(ast.NodeTransformer):
@@ -195,7 +166,7 @@ class ExpressionRewriter(ast.NodeTransformer):
             return self.generic_visit(node)  # type: ignore[return-value]  # an expression stays one
         reading = isinstance(node.ctx, ast.Load)
         container = self.visit(node.value)
-        if _has_slice(node.slice):
+        if has_slice(node.slice):
             node.slice = self.visit(node.slice)
             node.value = self.hook("value" if reading else "write_whole", container, container)
             return node
@@ -270,9 +241,15 @@ class ExpressionRewriter(ast.NodeTransformer):
         return self.hook("display", node, node) if makes_list else node
 
     def late_sides(self, left: ast.expr, right: ast.expr) -> tuple[ast.expr, ast.expr] | None:
-        """Return both operands, looked at when a right side that waits has arrived; None if it does not wait."""
-        keys = self.twice(left) if suspends(right) else None
-        return None if keys is None else (keys[0], self.hook("late_operands", right, self.visit(right), keys[1]))
+        """Return both operands, looked at together when the right one is there; None: look at each on its own.
+
+        A right side that waits makes that necessary. For a left side that is a plain name it only saves a call.
+        """
+        waits = suspends(right)
+        if not waits and (not isinstance(left, ast.Name) or not self.is_simple(left) or not is_path(right)):
+            return None
+        keys = self.twice(left)
+        return None if keys is None else (keys[0], self.hook("operands", right, self.visit(right), keys[1]))
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """Rewrite a comparison."""
@@ -419,7 +396,3 @@ class ExpressionRewriter(ast.NodeTransformer):
         """Rewrite default values, which the enclosing scope evaluates; annotations stay."""
         arguments.defaults = [self.visit(default) for default in arguments.defaults]
         arguments.kw_defaults = [None if default is None else self.visit(default) for default in arguments.kw_defaults]
-
-
-def _has_slice(node: ast.expr) -> bool:
-    return isinstance(node, ast.Slice) or (isinstance(node, ast.Tuple) and any(map(_has_slice, node.elts)))

@@ -23,6 +23,11 @@ from simharness.instrument import kinds
 _SWEEP_ALWAYS = 512
 
 
+# Keys of these exact types are looked up by value: hashing others may run code of the program. Equal ones of different
+# types are one key, and have one text.
+REMEMBERED = frozenset((str, int, Decimal, bool))
+
+
 class Entry:
     """The keys of one named object, interned on first use.
 
@@ -56,8 +61,7 @@ class Entry:
 
     def row(self, item: Any) -> int | None:
         """Return the key of one item of a mapping or a set; None if only the whole can stand for it."""
-        # Only exact strings and integers are remembered: hashing others may run code of the program.
-        plain = type(item) is str or type(item) is int
+        plain = type(item) in REMEMBERED
         key = self.rows.get(item) if plain else None
         if key is None:
             text = row_text(item)

@@ -39,11 +39,6 @@ def _late_item(argument: Any, subject: Any, key: Any) -> Any:
     return argument
 
 
-def _late_operands(right: Any, left: Any) -> Any:
-    items.deep(left)
-    return items.deep(right)
-
-
 def _advance(iterator: Any) -> Any:
     items.value(iterator)
     return items.write_whole(iterator)
@@ -59,7 +54,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "item": items.item,
     "get_item": _item_operation,
     "write_item": items.write_item,
-    "late_operands": _late_operands,
+    "operands": items.operands,
     "update_item": items.update_item,
     "late_item": _late_item,
     "value": items.value,

@@ -14,6 +14,7 @@ from typing import Any
 
 from simharness.core.footprint import PYHEAP, recorder
 from simharness.instrument import kinds
+from simharness.instrument.heap import REMEMBERED as _REMEMBERED
 from simharness.instrument.heap import Entry, heap
 from simharness.instrument.kinds import (
     CONTAINERS,
@@ -32,6 +33,8 @@ from simharness.instrument.kinds import (
 
 # One dict for good, so that the hooks need not look it up.
 _entry_of = heap.entries.get
+# Asked first, because most values are of these types.
+_scalars = kinds.QUIET
 
 
 def item(subject: Any, key: Any) -> Any:
@@ -42,7 +45,13 @@ def item(subject: Any, key: Any) -> Any:
     sort = (infos.get(kind) or of(kind)).kind
     if sort == MAPPING or sort == MEMBERS:  # noqa: PLR1714, SIM109 — faster than `in`, on a hot path
         entry = _entry_of(id(subject)) or heap.of(subject)
-        if isinstance(subject, defaultdict) and key not in subject:
+        row = entry.rows.get(key) if kind is dict and type(key) in _REMEMBERED else None
+        if row is not None:
+            reads = recorder.reads
+            reads.add(row)
+            reads.add(entry.whole)
+            reads.add(PYHEAP)
+        elif isinstance(subject, defaultdict) and key not in subject:
             write_row(entry, key, new=True)
         else:
             read_row(entry, key)
@@ -112,7 +121,16 @@ def write_item(subject: Any, key: Any) -> Any:
             new = key not in subject
         except TypeError:
             return subject  # unhashable: the operation itself raises
-        write_row(_entry_of(id(subject)) or heap.of(subject), key, new=new)
+        entry = _entry_of(id(subject)) or heap.of(subject)
+        row = None if new else entry.rows.get(key) if type(key) in _REMEMBERED else None
+        if row is None:
+            write_row(entry, key, new=new)
+            return subject
+        recorder.writes.add(row)
+        recorder.adds.add(entry.members)
+        reads = recorder.reads
+        reads.add(entry.whole)
+        reads.add(PYHEAP)
     elif sort != SKIP:
         write_whole(subject)
     return subject
@@ -160,9 +178,9 @@ def write_if_mutable(argument: Any, subject: Any) -> Any:
 
 def value(subject: Any) -> Any:
     """Record the read of a container as a whole: its truth, its length, its items."""
-    if not recorder.active:
-        return subject
     kind = type(subject)
+    if kind in _scalars or not recorder.active:
+        return subject
     sort = (infos.get(kind) or of(kind)).kind
     if sort == SKIP or sort == INSTANCE:  # noqa: PLR1714, SIM109 — faster than `in`, on a hot path
         return subject
@@ -195,7 +213,7 @@ def deep(subject: Any, *, instances: bool = False) -> Any:
         subject: the object; it is returned.
         instances: also read the attributes of instances whose class does not generate its methods.
     """
-    if not recorder.active:
+    if type(subject) in _scalars or not recorder.active:
         return subject
     info = infos.get(type(subject)) or of(type(subject))
     if info.kind == SKIP and not info.deep:
@@ -212,6 +230,14 @@ def deep(subject: Any, *, instances: bool = False) -> Any:
             recorder.writes.add(PYHEAP)
             break
     return subject
+
+
+def operands(right: Any, left: Any) -> Any:
+    """Record the read of both operands of an operator and return the right one."""
+    if recorder.active and (type(left) not in _scalars or type(right) not in _scalars):
+        deep(left)
+        deep(right)
+    return right
 
 
 def _inside(part: Any, *, instances: bool) -> list[Any]:

@@ -6,6 +6,8 @@ import collections
 import enum
 import itertools
 import types
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from simharness.instrument import library
@@ -17,6 +19,8 @@ NAMED = frozenset((INSTANCE, MAPPING, SEQUENCE, MEMBERS, ITERATOR, OPAQUE, FOREI
 CONTAINERS = frozenset((MAPPING, SEQUENCE, MEMBERS))
 
 SCALARS: tuple[type, ...] = (int, str, float, bool, bytes, complex, type(None), type(Ellipsis), type(NotImplemented))
+# The commonest immutable types: the hooks ask for them first.
+QUIET: frozenset[type] = frozenset((*SCALARS, Decimal, datetime, date, timedelta))
 _VIEWS: tuple[type, ...] = (
     type({}.keys()),
     type({}.values()),

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from simharness.instrument.call_expressions import CallRewriter
-from simharness.instrument.expressions import is_number, nesting, suspends
 from simharness.instrument.scope import Scope, ScopeKind, Scopes, parameter_names
+from simharness.instrument.syntax import is_number, nesting, suspends
 
 
 class Rewriter(CallRewriter):

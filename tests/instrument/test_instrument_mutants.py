@@ -14,7 +14,7 @@ SILENT = {
     **dict.fromkeys(("attribute", "write_attribute", "item", "write_item", "value", "deep", "method"), 0),
     **dict.fromkeys(("call", "iterate", "display", "unpack", "cell", "write_cell", "advance", "deep_match"), 0),
     **dict.fromkeys(("update_attribute", "update_item", "write_whole", "write_if_mutable", "read_global"), 0),
-    **dict.fromkeys(("write_global",), 0),
+    **dict.fromkeys(("write_global", "operands"), 0),
     "keyed": 2,
     **dict.fromkeys(("read_arguments", "write_arguments"), slice(None)),
 }
@@ -68,6 +68,12 @@ def pair(bot):
 NUMBER = 0
 
 
+def compare(bot):
+    state = "x"
+    queue = bot.queue
+    return (state == queue, queue == bot.queue)
+
+
 def store_global(_bot):
     global NUMBER  # noqa: PLW0603 — the subject of the test
     NUMBER = 1
@@ -84,6 +90,7 @@ MORE = {
     "pattern": (match, store),
     "comprehension": (loop, lambda b: b.queue.append(1)),
     "pair": (pair, lambda b: b.queue.append(1)),
+    "two operands": (compare, lambda b: b.queue.append(1)),
     "global": (lambda b: NUMBER, store_global),
 }
 
