@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
-from pg_lab import connected
+from pg_lab import FAR_DSN, connected
+from test_pg_wire import Stage
 
 from simharness.core import name
 from simharness.core.footprint import CLOCK, conflicting, shared_keys
+from simharness.database.footprints import NOTHING
+from simharness.errors import SelfCheckFailed
 
 
 def two(first, second, wrap="BEGIN"):
@@ -98,19 +102,41 @@ def test_ddl_conflicts_with_everything(lab):
     assert conflicting(*steps(lab, READ, "COMMENT"))
 
 
-def test_the_footprint_names_every_table_that_the_server_locked(lab):
-    """The check mode: pg_locks knows what a statement really touched."""
-    held = []
+TRANSACTION = ["INSERT INTO orders (bot_id) VALUES (2)", WRITE, "SELECT id FROM orders WHERE id = 1 FOR UPDATE"]
 
+
+@pytest.fixture
+def checking(lab, monkeypatch):
+    monkeypatch.setattr(lab.database, "check", True)
+    return lab
+
+
+def test_footprints_name_every_table_that_the_server_locks(checking):
+    checking.run(two(TRANSACTION, ["UPDATE bots SET status = 'Z' WHERE id = 2"]))
+
+
+def test_the_check_finds_a_footprint_that_misses_a_table(checking, monkeypatch):
+    monkeypatch.setattr("simharness.database.postgresql.transaction.bind", lambda *_: NOTHING)
+    stage = Stage(checking.database)
+    client = stage.client()
+    client.ask("BEGIN")
+    client.ask("INSERT INTO bots (id, status) VALUES (9, 'N')")
+    with pytest.raises(SelfCheckFailed, match="row locks in bots"):
+        stage.settle()
+    # What no footprint names, no reset fills again.
+    checking.database._schema.all_dirty = True
+    stage.end()
+
+
+def test_a_session_that_defaults_to_snapshots_is_known_from_its_startup(lab):
     async def program():
-        async with connected(1) as (connection,):
-            await connection.execute("BEGIN")
-            await connection.execute("INSERT INTO orders (bot_id) VALUES (2)")
-            held.extend(lab.database.bridge.held_locks())
-            await connection.execute("COMMIT")
+        level = {"default_transaction_isolation": "repeatable read"}
+        left = await asyncpg.connect(FAR_DSN, ssl=False, server_settings=level)
+        right = await asyncpg.connect(FAR_DSN, ssl=False, server_settings=level)
+        await left.fetchval(READ)
+        await right.fetchval("SELECT status FROM bots WHERE id = 2")
+        await left.close()
+        await right.close()
 
     lab.run(program)
-    assert [(table, mode) for _, table, mode in held] == [
-        ("bots", "RowShareLock"),
-        ("orders", "RowExclusiveLock"),
-    ]
+    assert conflicting(*steps(lab, READ, "SELECT status FROM bots WHERE id = 2"))

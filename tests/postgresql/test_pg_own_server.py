@@ -54,3 +54,12 @@ def test_an_ordinary_user_is_told_what_is_needed(server):
 def test_a_server_that_cannot_be_reached_is_one_line(url):
     with pytest.raises(ScenarioError, match=r"^database: url: [^\n]*$"):
         OwnServer(url)
+
+
+def test_a_server_serves_one_database_after_the_other(server):
+    with OwnServer(own_url(server)) as own:
+        for _ in range(2):
+            database = PostgresqlDatabase(own)
+            database.prepare(set_up)
+            assert database.query("SELECT count(*) FROM bots") == [["2"]]
+            database.close()

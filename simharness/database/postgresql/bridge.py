@@ -11,15 +11,17 @@ from simharness.database.postgresql.backend import Backend, ServerRefused
 from simharness.database.postgresql.server import Server
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.wire import Message
+from simharness.errors import SelfCheckFailed
 
 if TYPE_CHECKING:
     from simharness.database.postgresql.session import Session
 
 _FIRST_NUMBER = 1001
-_HELD_LOCKS = """
-SELECT l.pid, c.relname, l.mode FROM pg_catalog.pg_locks l
+_ROW_LOCKS = """
+SELECT DISTINCT c.relname FROM pg_catalog.pg_locks l
 JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE l.granted AND c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema|simharness)' ORDER BY 1, 2, 3
+WHERE l.granted AND l.pid = {pid} AND l.mode <> 'AccessShareLock' AND c.relkind IN ('r', 'p')
+AND n.nspname !~ '^(pg_|information_schema|simharness)'
 """
 _BLOCKERS = (
     "SELECT p, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(p), ',') "
@@ -36,13 +38,17 @@ class Bridge:
         epoch_ns: Unix time in nanoseconds at the start of the execution.
         schema: the database.
         parking: where backends come from and go to.
+        checking: compare each footprint with the server's locks.
     """
 
-    def __init__(self, agenda: Agenda, epoch_ns: int, schema: Schema, parking: Parking) -> None:
+    def __init__(
+        self, agenda: Agenda, epoch_ns: int, schema: Schema, parking: Parking, *, checking: bool = False
+    ) -> None:
         self.agenda = agenda
         self.epoch_ns = epoch_ns
         self.schema = schema
         self.defined = False
+        self._checking = checking
         self._parking = parking
         self._sessions: list[Session] = []
         self._numbers: dict[int, int] = {}
@@ -111,11 +117,21 @@ class Bridge:
         """Remember whether the schema was changed: then filling tables again is not enough of a reset."""
         self.defined |= any(m.kind == b"C" and m.body.startswith(_DEFINITION_TAGS) for m in reply)
 
-    def held_locks(self) -> list[tuple[int, str, str]]:
-        """Return the relation locks that each session really holds: (number, table, mode). For the check mode."""
-        rows = self._parking.monitor.query(_HELD_LOCKS)
-        held = [(self.number_of(int(pid or 0)), str(table), str(mode)) for pid, table, mode in rows]
-        return [entry for entry in held if entry[0]]
+    def check(self, session: Session) -> None:
+        """In check mode, hold a session's footprint against the locks that its backend really holds.
+
+        Raises:
+            SelfCheckFailed: the server locked rows of a table that the footprint does not name.
+        """
+        expected = session.transaction.locked_tables
+        if not self._checking or session.backend is None or expected is None:
+            return
+        rows = self._parking.monitor.query(_ROW_LOCKS.format(pid=session.backend.pid))
+        missed = sorted({str(table).lower() for (table,) in rows} - expected)
+        if missed:
+            raise SelfCheckFailed(
+                f"PostgreSQL holds row locks in {', '.join(missed)}, which the footprint does not name"
+            )
 
     def abandon(self) -> None:
         """Take all backends back, whatever they are doing."""

@@ -26,9 +26,11 @@ class PostgresqlDatabase:
     Args:
         server: a running server; the caller stops it.
         label: the name of the database in footprints.
+        check: compare the footprint of each statement in a transaction with ``pg_locks`` (0.1 ms each).
     """
 
-    def __init__(self, server: Server, label: str = "postgresql") -> None:
+    def __init__(self, server: Server, label: str = "postgresql", *, check: bool = False) -> None:
+        self.check = check
         self.server = server
         self._keys = DatabaseKeys(label)
         self._parking = Parking(server)
@@ -39,11 +41,14 @@ class PostgresqlDatabase:
         self.bridge: Bridge | None = None
 
     def prepare(self, setup: Callable[[str], None] | None = None) -> None:
-        """Let ``setup`` create tables and rows, and remember them as the start of every execution.
+        """Let ``setup`` create tables and rows in an empty database, and remember them as every execution's start.
+
+        One database at a time: an earlier one on the same server must be closed.
 
         Args:
             setup: called with a SQLAlchemy URL (psycopg); must close its connections.
         """
+        self.server.clear()
         if setup is not None:
             setup(self.server.url())
         monitor = self._parking.monitor
@@ -61,7 +66,7 @@ class PostgresqlDatabase:
             epoch_ns: Unix time in nanoseconds that the virtual clock starts at.
         """
         assert self._schema is not None, "prepare() comes first"
-        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking)
+        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking, checking=self.check)
         self._psycopg.begin(self.bridge)
 
     def end(self) -> None:

@@ -63,11 +63,7 @@ class OwnServer:
         maintenance = self._maintenance()
         self._check(maintenance)
         _drop_leftovers(maintenance)
-        maintenance.query(f"CREATE DATABASE {self.scratch} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
         maintenance.close()
-        session = self.dial({})
-        session.query(tuning.clock_functions())
-        session.close()
 
     def __enter__(self) -> OwnServer:
         return self
@@ -83,6 +79,16 @@ class OwnServer:
         """Return a SQLAlchemy URL of the scratch database."""
         url = self._url.set(drivername=f"postgresql+{driver}", database=self.scratch)
         return url.render_as_string(hide_password=False)
+
+    def clear(self) -> None:
+        """Create the scratch database, or empty it."""
+        maintenance = self._maintenance()
+        maintenance.query(f"DROP DATABASE IF EXISTS {self.scratch} WITH (FORCE)")
+        maintenance.query(f"CREATE DATABASE {self.scratch} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        maintenance.close()
+        session = self.dial({})
+        session.query(tuning.clock_functions())
+        session.close()
 
     def template(self) -> None:
         """Remember the scratch database as it is."""

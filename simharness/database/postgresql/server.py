@@ -30,6 +30,9 @@ class Server(Protocol):
     def url(self, driver: str = "psycopg") -> str:
         """Return a SQLAlchemy URL of the scratch database, for setting up tables outside of executions."""
 
+    def clear(self) -> None:
+        """Empty the scratch database, if it was used before; no session may be open on it."""
+
     def template(self) -> None:
         """Remember the scratch database as it is; no session may be open on it."""
 
@@ -56,6 +59,7 @@ class EmbeddedServer:
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._stopped = False
+        self._used = False
         programs = installation()
         sweep(programs.runs)
         self._run = claim(programs.runs)
@@ -70,6 +74,7 @@ class EmbeddedServer:
         programs.copy_pristine(self._run.data)
         (self._run.data / "postgresql.auto.conf").write_text(tuning.configuration(str(self._run.data)))
         self._process = programs.start("postgres", "-D", self._run.data)
+        self._await_start().close()
         self._install_clock()
 
     def __enter__(self) -> EmbeddedServer:
@@ -89,6 +94,13 @@ class EmbeddedServer:
     def url(self, driver: str = "psycopg") -> str:
         """Return a SQLAlchemy URL of the scratch database."""
         return f"postgresql+{driver}://{SUPERUSER}@/{self.scratch}?host={self._run.data}"
+
+    def clear(self) -> None:
+        """Empty the scratch database, if it was used before."""
+        if self._used:
+            _copy_database(self._maintenance(), "template0", self.scratch)
+            self._install_clock()
+        self._used = True
 
     def template(self) -> None:
         """Remember the scratch database as it is."""
@@ -110,7 +122,6 @@ class EmbeddedServer:
         self._run.remove()
 
     def _install_clock(self) -> None:
-        self._await_start().close()
         session = self.dial({})
         session.query(tuning.clock_functions())
         session.close()

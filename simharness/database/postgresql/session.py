@@ -126,6 +126,7 @@ class Session:
             return
         parameters = intercept.rewritten_startup(opening.parameters)
         self.moments.watched = any(intercept.sets_timeout(f"{k} {v}") for k, v in parameters.items())
+        self.transaction.note_settings(parameters)
         self.backend = self._bridge.acquire(self, parameters)
         self.opened = True
         greeting = [
@@ -298,6 +299,8 @@ class Session:
             # The server lets go of an aborted transaction's locks at the error, not at its ROLLBACK.
             self.transaction.finish(committed=False)
             self.transaction.idle = False
+        else:
+            self._bridge.check(self)
 
     def _arm_idle(self, backend: Backend) -> None:
         if not self.moments.limits_ns:

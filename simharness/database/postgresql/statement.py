@@ -116,7 +116,7 @@ def understand(sql: str) -> Statement:
         instant=setting or bool(_INSTANT.match(sql)) or bool(_INTROSPECTION.match(sql)),
         ends=shape.verb in {Verb.COMMIT, Verb.ROLLBACK},
         partial_rollback=partial,
-        isolates=snapshot and setting,
+        isolates=snapshot,
         isolates_session=snapshot and bool(_SESSION_DEFAULT.search(sql)),
         listens=bool(_LISTEN.match(sql)),
         holds=bool(_ADVISORY.search(sql)),

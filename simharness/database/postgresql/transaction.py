@@ -7,13 +7,14 @@ every statement depends on every commit and on each other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simharness.core import name
 from simharness.core.footprint import CLOCK, recorder
 from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, DatabaseKeys, RowSet, bind, record
 from simharness.database.postgresql.catalog import LoadedCatalog
-from simharness.database.postgresql.statement import Statement
+from simharness.database.postgresql.statement import Statement, understand
 from simharness.database.shape import Verb
 
 
@@ -78,6 +79,20 @@ class Transaction:
         """Whether locks outlive the transaction."""
         return self._session_locks
 
+    @property
+    def locked_tables(self) -> frozenset[str] | None:
+        """The tables on which it may hold locks that keep writers away; None for any."""
+        if self._done.everything:
+            return None
+        return frozenset(rows.table for rows in (*self._done.writes, *self._done.reads, *self._locked)) | frozenset(
+            self._done.generates
+        )
+
+    def note_settings(self, parameters: Mapping[str, str]) -> None:
+        """Remember what a session's startup parameters say about its transactions."""
+        text = " ".join(f"{key}={value}" for key, value in sorted(parameters.items())).replace("\\ ", " ")
+        self._session_snapshot |= understand(f"SET {text}").isolates
+
     def note_instant(self, statement: Statement) -> None:
         """Remember what a statement that ran at once changed about the transaction."""
         self._snapshot |= statement.isolates
@@ -110,6 +125,9 @@ class Transaction:
                 for table in self._done.generates:
                     record(self._schema.keys.visible(table), None, write=True)
         self._record_release()
+        if self._snapshot or self._session_snapshot:
+            # Also without writes: under SERIALIZABLE the end of a reader decides who fails.
+            recorder.write(self._schema.snapshots)
         self._done = NOTHING
         self._locked = ()
         self._snapshot = False
