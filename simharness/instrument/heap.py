@@ -125,7 +125,8 @@ class Heap:
         self._coarse: dict[str, Entry] = {}
         self._static: dict[str, Entry] = {}
         self._sweep_at = _SWEEP_ALWAYS
-        self._moment = (-1, -1)
+        self._step: set[int] | None = None
+        self._ordinal = 0
 
     def clear(self) -> None:
         """Forget every object; static names stay interned."""
@@ -134,7 +135,7 @@ class Heap:
         self.entries.clear()
         self.kept.clear()
         self._sweep_at = _SWEEP_ALWAYS
-        self._moment = (-1, -1)
+        self._step = None
 
     def _hold(self, subject: Any, entry: Entry) -> None:
         """Keep the address of ``subject`` from being used again under its name.
@@ -172,14 +173,24 @@ class Heap:
         """Give ``subject`` a causal name; the caller vouches that it did not exist before this step."""
         if not recorder.active:
             return self._hold_coarse(subject)
-        moment = (recorder.process, recorder.step)
-        if moment != self._moment:
-            self._moment = moment
-            if len(self.kept) <= _SWEEP_ALWAYS or len(self.kept) >= self._sweep_at:
-                self.sweep()
-        entry = Entry(recorder.fresh(kind))
+        entry = Entry(self.fresh(kind))
         self._hold(subject, entry)
         return entry
+
+    def fresh(self, kind: str) -> int:
+        """Return a causal name for something that the running step makes.
+
+        Counted apart from ``recorder.fresh``: the names of tasks and replies must be the same in executions that
+        record no footprints, where nothing is counted here.
+        """
+        # The recorder starts each step with a new set.
+        if recorder.reads is not self._step:
+            self._step = recorder.reads
+            self._ordinal = 0
+            if len(self.kept) <= _SWEEP_ALWAYS or len(self.kept) >= self._sweep_at:
+                self.sweep()
+        self._ordinal += 1
+        return name.causal("heap " + kind, recorder.process, recorder.step, self._ordinal)
 
     def of(self, subject: Any) -> Entry:
         """Return the keys of ``subject``; an object that nobody announced gets the name of its type."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from simharness.core import name
 from simharness.core.footprint import recorder
 from simharness.instrument import items
-from simharness.instrument.heap import Entry
+from simharness.instrument.heap import Entry, heap
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -28,7 +28,7 @@ class SharedDict(dict[_K, _V]):
     __hash__ = None
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        self._entry = Entry(recorder.fresh("shared") if recorder.active else name.static("heap shared dict"))
+        self._entry = Entry(heap.fresh("shared") if recorder.active else name.static("heap shared dict"))
         super().__init__(*arguments, **keywords)
 
     def _read(self, key: Any) -> None:

@@ -33,7 +33,7 @@ def _shared_frame(title: int | str) -> int:
 
 def frame(title: str) -> int | str:
     """Return the causal name of the running call, which its shared variables are named by."""
-    return recorder.fresh("frame") if recorder.active else title
+    return heap.fresh("frame") if recorder.active else title
 
 
 def read_global(content: Any, key: str) -> Any:

@@ -7,12 +7,13 @@ import copy
 import dataclasses
 import itertools
 import json
+import logging
 
 import pytest
 from stepping import A, B, World
 
 from simharness.core import name
-from simharness.core.footprint import Footprint, conflicting, describe
+from simharness.core.footprint import Footprint, conflicting, describe, recorder
 from simharness.instrument import Instrumenter, adopt, instrumented, shared, watch_modules
 
 CALLS = 0
@@ -172,8 +173,8 @@ def test_a_shared_cell_races(run):
         return left, right
 
     left, right = run(program)
-    assert describe(left)["writes"] == ["process a/0.1:frame.total"]
-    assert describe(right) == {"reads": ["process a/0.1:frame.total"], "writes": [], "adds": []}
+    assert describe(left)["writes"] == ["process a/0.1:heap frame.total"]
+    assert describe(right) == {"reads": ["process a/0.1:heap frame.total"], "writes": [], "adds": []}
 
 
 def test_two_calls_of_one_function_have_different_cells(run):
@@ -236,7 +237,7 @@ def test_each_item_of_a_suspended_loop_is_a_read_of_its_own(tmp_path):
         world.step(A, steps.__next__)
         later = world.step(A, steps.__next__)
         assert name.text(next(iter(later.reads & world.step(B, len, items).reads or later.reads)))
-        assert "process a/0.2:list.*members" in describe(later)["reads"]
+        assert "process a/0.2:heap list.*members" in describe(later)["reads"]
 
 
 def test_a_read_before_an_await_and_a_write_after_it_are_in_their_own_steps(tmp_path):
@@ -327,6 +328,24 @@ def test_a_dead_object_is_not_kept_alive_by_its_name(tmp_path):
         assert watch() is None
 
 
+def test_names_of_the_heap_do_not_shift_those_of_the_loop(tmp_path):
+    def program():
+        Bot()
+        return recorder.fresh("task")
+
+    with instrumented(program=program, cache_directory=tmp_path):
+        world = World()
+        world.step(A, program)
+        recorder.begin(A, 0, active=False)
+        assert name.text(program()) == name.text(world.result)
+        recorder.end()
+
+
+def test_log_calls_do_not_depend_on_each_other(run):
+    log = logging.getLogger("quiet")
+    assert not conflicting(*run(lambda: ((lambda: log.debug("a")), (lambda: log.debug("b")))))
+
+
 def test_shared_dict_is_tracked_in_plain_code():
     d = shared({"a": 1, "b": 2})
     world = World()
@@ -372,7 +391,7 @@ def test_modules_are_rewritten_when_they_are_imported(tmp_path, monkeypatch):
         instrumenter.begin_execution()
         world = World()
         footprint = world.step(A, fresh_bot.Bot)
-    assert describe(footprint)["writes"] == ["process a/0.1:Bot..x"]
+    assert describe(footprint)["writes"] == ["process a/0.1:heap Bot..x"]
 
 
 def test_an_instrumenter_covers_packages_not_prefixes_of_names():
