@@ -233,10 +233,9 @@ def test_each_item_of_a_suspended_loop_is_a_read_of_its_own(tmp_path):
         instrumenter.begin_execution()
         world = World()
         world.step(A, program)
-        steps, items = world.result
+        steps, _ = world.result
         world.step(A, steps.__next__)
         later = world.step(A, steps.__next__)
-        assert name.text(next(iter(later.reads & world.step(B, len, items).reads or later.reads)))
         assert "process a/0.2:heap list.*members" in describe(later)["reads"]
 
 
