@@ -7,6 +7,7 @@ closure. Naming by first touch would be simpler and wrong: the name would depend
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import sys
 import types
@@ -111,6 +112,9 @@ def row_text(item: Any) -> str | None:  # noqa: PLR0911 — one way out for each
         if isinstance(item, str | int):
             return row_text(str.__str__(item) if isinstance(item, str) else int(item))
         return f"[{kind.__module__}.{kind.__qualname__}.{item.name}]" if item.name and value is not None else None
+    if asyncio.isfuture(item) and isinstance(key := getattr(item, "key", None), int):
+        # Programs keep their tasks in sets: without rows, whoever starts one would race with whoever ends one.
+        return f"[{name.text(key)}]"
     return None
 
 
