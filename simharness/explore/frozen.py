@@ -1,0 +1,232 @@
+"""The state of a reduced search as JSON, and back, in any process.
+
+What is frozen is the search while it hands out an execution: the execution is counted, its races are not planned yet.
+A thawed explorer plans them first. Results of probes are not kept; they are measured again when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simharness.core import name, trace
+from simharness.core.execution import Execution, Program
+from simharness.core.footprint import Footprint
+from simharness.core.trace import HappensBefore
+from simharness.errors import ReplayDiverged
+from simharness.explore.dpor import Frame, OptimalExplorer, Sleep, Statistics
+from simharness.explore.wakeup import Event, Node, Values
+
+Json = Any
+
+
+class ThawedExplorer(OptimalExplorer):
+    """An explorer that goes on where a frozen one stood."""
+
+    def executions(self) -> Iterator[Execution]:
+        """Yield the executions that the frozen search had not handed out."""
+        if self.frames and _handing_out(self.frames[-1]):
+            self._plan_again()
+        yield from super().executions()
+
+    def _plan_again(self) -> None:
+        """Replay the execution that was handed out last, make sure that it is the same, and plan its reversals."""
+        execution = self._replay(self.path)
+        try:
+            steps = execution.steps
+            order = HappensBefore(steps)
+            if execution.enabled() or trace.fingerprint(steps, order) not in self.statistics.fingerprints:
+                raise ReplayDiverged(len(steps), "the execution at which the search was frozen", "another one")
+            for position, (frame, step) in enumerate(zip(self.frames, steps, strict=False)):
+                if frame.current != ((step.process, step.values), step.footprint):
+                    raise ReplayDiverged(position, "what was frozen", f"another footprint of {step}")
+            self._plan(steps, order)
+        finally:
+            execution.close()
+        self._retreat()
+
+
+def _handing_out(frame: Frame) -> bool:
+    """Return whether a node is the end of an execution that was handed out and not planned."""
+    return frame.opened and not frame.explored and frame.pending is None and not frame.tree.children
+
+
+def freeze_explorer(explorer: OptimalExplorer) -> Json:
+    """Return the state of an explorer that hands out an execution, has not begun, or is exhausted."""
+    names = _Names()
+    frames = []
+    above: Frame | None = None
+    for frame in explorer.frames:
+        frames.append(_freeze_frame(frame, above, names))
+        above = frame
+    statistics = explorer.statistics
+    return {
+        "path": [[names.put(process), list(values)] for process, values in explorer.path],
+        "frames": frames,
+        "statistics": {
+            "executions": statistics.executions,
+            "blocked": statistics.blocked,
+            "duplicates": statistics.duplicates,
+            "probes": statistics.probes,
+            "steps": statistics.steps,
+            # Sorted: set order is arbitrary, and equal searches give equal files.
+            "fingerprints": [f"{each:x}" for each in sorted(statistics.fingerprints)],
+        },
+        "names": names.rows,
+    }
+
+
+def thaw_explorer(form: Json, program: Program) -> ThawedExplorer:
+    """Return an explorer that goes on where ``freeze_explorer`` found one."""
+    names = _thaw_names(form["names"])
+    explorer = ThawedExplorer(program)
+    explorer.path = [(names[process], tuple(values)) for process, values in form["path"]]
+    explorer.frames = []
+    for row in form["frames"]:
+        above = explorer.frames[-1] if explorer.frames else None
+        explorer.frames.append(_thaw_frame(row, above, names))
+    counts = form["statistics"]
+    explorer.statistics = Statistics(
+        executions=counts["executions"],
+        blocked=counts["blocked"],
+        duplicates=counts["duplicates"],
+        probes=counts["probes"],
+        steps=counts["steps"],
+        fingerprints={int(each, 16) for each in counts["fingerprints"]},
+    )
+    return explorer
+
+
+# -- nodes ------------------------------------------------------------------------------------------------
+
+
+def _freeze_frame(frame: Frame, above: Frame | None, names: _Names) -> Json:
+    # While a planned branch is explored, its part of the tree belongs to the node above as well: what is planned
+    # there meanwhile must see what is done here. So it is one object, and must be one again.
+    shared = above is not None and bool(above.tree.children) and above.tree.children[0][1] is frame.tree
+    return {
+        "sleep": [_freeze_event(process, values, keys, names) for (process, values), keys in frame.sleep.items()],
+        "tree": None if shared else _freeze_tree(frame.tree, names),
+        "opened": frame.opened,
+        "current": None if frame.current is None else _freeze_event(*frame.current[0], frame.current[1], names),
+        "explored": frame.explored,
+        "barren": sorted(names.put(process) for process in frame.barren),
+        "pending": None if frame.pending is None else [names.put(frame.pending[0]), list(frame.pending[1])],
+        "every": frame.every,
+    }
+
+
+def _thaw_frame(row: Json, above: Frame | None, names: list[int]) -> Frame:
+    if row["tree"] is None:
+        assert above is not None
+        tree = above.tree.children[0][1]
+    else:
+        tree = _thaw_tree(row["tree"], names)
+    sleep: Sleep = {}
+    for entry in row["sleep"]:
+        event = _thaw_event(entry, names)
+        sleep[_choice(event)] = _footprint(event)
+    current = None if row["current"] is None else _thaw_event(row["current"], names)
+    pending = row["pending"]
+    return Frame(
+        sleep,
+        tree,
+        opened=row["opened"],
+        current=None if current is None else (_choice(current), _footprint(current)),
+        explored=row["explored"],
+        barren={names[process] for process in row["barren"]},
+        pending=None if pending is None else (names[pending[0]], tuple(pending[1])),
+        every=row["every"],
+    )
+
+
+def _choice(event: Event) -> tuple[int, Values]:
+    assert event.values is not None
+    return event.process, event.values
+
+
+def _footprint(event: Event) -> Footprint:
+    assert event.footprint is not None
+    return event.footprint
+
+
+def _freeze_tree(root: Node, names: _Names) -> Json:
+    """Return the events of a wakeup tree in preorder, each with the number of its children; the root's comes first.
+
+    Flat, because a branch may be as long as an execution, and neither Python nor JSON nests so deep.
+    """
+    rows: list[Json] = [len(root.children)]
+    left = list(reversed(root.children))
+    while left:
+        event, node = left.pop()
+        rows.append([*_freeze_event(*event, names), len(node.children)])
+        left.extend(reversed(node.children))
+    return rows
+
+
+def _thaw_tree(rows: Json, names: list[int]) -> Node:
+    root = Node()
+    open_nodes = [[root, rows[0]]]
+    for *entry, count in rows[1:]:
+        while not open_nodes[-1][1]:
+            open_nodes.pop()
+        open_nodes[-1][1] -= 1
+        node = Node()
+        open_nodes[-1][0].children.append((_thaw_event(entry, names), node))
+        open_nodes.append([node, count])
+    return root
+
+
+def _freeze_event(process: int, values: Values | None, keys: Footprint | None, names: _Names) -> Json:
+    frozen = None if keys is None else [sorted(names.put(key) for key in each) for each in keys]
+    return [names.put(process), None if values is None else list(values), frozen]
+
+
+def _thaw_event(entry: Json, names: list[int]) -> Event:
+    process, values, keys = entry
+    footprint = None if keys is None else Footprint(*[frozenset(names[key] for key in each) for each in keys])
+    return Event(names[process], None if values is None else tuple(values), footprint)
+
+
+# -- names ------------------------------------------------------------------------------------------------
+
+
+class _Names:
+    """A table of frozen names in which each stands once and refers to its owner by row."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[Any]] = []
+        self._by_name: dict[int, int] = {}
+        self._by_row: dict[tuple[Any, ...], int] = {}
+
+    def put(self, key: int) -> int:
+        """Return the row of a name."""
+        row = self._by_name.get(key)
+        if row is None:
+            row = self._by_name[key] = self._put(name.freeze(key))
+        return row
+
+    def _put(self, form: list[Any]) -> int:
+        # The owner of a name is the one part of its frozen form that is a list.
+        parts = tuple([self._put(part) if isinstance(part, list) else part for part in form])
+        row = self._by_row.get(parts)
+        if row is None:
+            row = self._by_row[parts] = len(self.rows)
+            self.rows.append(list(parts))
+        return row
+
+
+def _thaw_names(rows: Json) -> list[int]:
+    """Return the names of a table; a row refers only to rows before it."""
+    names: list[int] = []
+    for row in rows:
+        match row:
+            case [str(text)]:
+                names.append(name.static(text))
+            case [int(owner), str(part)]:
+                names.append(name.member(names[owner], part))
+            case [str(kind), int(process), int(step), int(ordinal)]:
+                names.append(name.causal(kind, names[process], step, ordinal))
+            case _:
+                raise ValueError(f"not a frozen name: {row!r}")
+    return names
