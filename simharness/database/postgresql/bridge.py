@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from simharness.core.agenda import Agenda
+from simharness.core.footprint import recorder
 from simharness.database.postgresql import process
 from simharness.database.postgresql.backend import Backend, ServerRefused
+from simharness.database.postgresql.narration import Narrator
 from simharness.database.postgresql.server import Server
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.wire import Message
@@ -107,6 +109,16 @@ class Bridge:
             for s in waiting
             if s.backend is not None
         ]
+
+    def blockers_of(self, session: Session) -> str:
+        """Return, for a timeline, whom a waiting session waits for."""
+        by_number = dict(self.waits()).get(session.number, ())
+        return ", ".join(f"session {number}" for number in by_number) or "a lock"
+
+    @property
+    def narrator(self) -> Narrator:
+        """Tells the timeline what batches did."""
+        return Narrator(self.schema, self._parking.monitor, lambda operation: recorder.note(lambda: operation))
 
     def committed(self, _session: Session) -> None:
         """A transaction ended: sessions that listen may have been notified."""

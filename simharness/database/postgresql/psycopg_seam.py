@@ -17,6 +17,7 @@ from typing import Any
 
 from simharness.database.postgresql.bridge import Bridge
 from simharness.database.postgresql.session import Session
+from simharness.errors import Nondeterminism
 
 _READ, _WRITE = 1, 2
 _CHUNK = 1 << 16
@@ -121,6 +122,11 @@ def _ready(descriptor: int, wanted: int) -> int:
     return ready
 
 
+def _refuse(*_: Any, **__: Any) -> Any:
+    """Stand in for ``psycopg.Connection.connect``, which would block the loop and dial a real host."""
+    raise Nondeterminism("synchronous psycopg inside an execution; use psycopg.AsyncConnection")
+
+
 class PsycopgSeam:
     """Leads psycopg's asynchronous connections into the bridge while an execution runs."""
 
@@ -142,6 +148,8 @@ class PsycopgSeam:
         self._patch(waiting, "wait_async", self._wait)
         self._patch(waiting, "wait_conn_async", self._wait_connecting)
         self._patch(psycopg.AsyncConnection, "connect", classmethod(self._connect_wrapper()))
+        self._patch(psycopg, "connect", _refuse)
+        self._patch(psycopg.Connection, "connect", _refuse)
         self._patch(psycopg.AsyncConnection, "close", self._close_wrapper(psycopg.AsyncConnection.close))
 
     def end(self) -> None:

@@ -243,7 +243,8 @@ class Session:
             partial(self._time_out, "statement_timeout"),
             elapsed_ns=elapsed,
         )
-        self._note(batch, f"waits for a lock: {batch.label}", "info")
+        if recorder.narrating:
+            self._note(batch, f"waits for {self._bridge.blockers_of(self)}: {batch.label}", "info")
         event = WorldEvent(
             batch.process,
             Kind.EXECUTE,
@@ -286,8 +287,8 @@ class Session:
             self._begin()
 
     def _end_transaction(self, batch: Batch, backend: Backend, *, failed: bool) -> None:
-        first = batch.statements[0][0] if batch.statements else None
-        self._note(batch, f"{batch.label}{' fails' if failed else ''}", "info" if first is None else first.effect)
+        if recorder.narrating:
+            self._narrate(batch, backend)
         self._bridge.observe_tags(batch.reply)
         if self._reader.mid_series:
             return
@@ -372,6 +373,11 @@ class Session:
     def _require_backend(self) -> Backend:
         assert self.backend is not None, "a batch runs only on an open session"
         return self.backend
+
+    def _narrate(self, batch: Batch, backend: Backend) -> None:
+        errors = [wire.fields(message).get("M", "") for message in batch.reply if message.kind == b"E"]
+        ended = self.transaction.written if backend.status == IDLE else None
+        self._bridge.narrator.tell(batch, backend, ended, failed=errors[0] if errors else "")
 
     def _note(self, batch: Batch, text: str, effect: str) -> None:
         recorder.note(lambda: Operation(batch.lane, text, target="database", source=batch.source, effect=effect))

@@ -74,19 +74,6 @@ class Statement:
         """A short text for timelines and schedules."""
         return " ".join(self.sql.split())[:_LABEL_LENGTH] or "fetch"
 
-    @property
-    def effect(self) -> str:
-        """What the timeline calls it."""
-        match self.shape.verb:
-            case Verb.COMMIT:
-                return "commit"
-            case Verb.ROLLBACK:
-                return "rollback"
-            case Verb.SELECT:
-                return "read"
-            case verb:
-                return "write" if verb.writes else "info"
-
 
 CONTINUED = Statement("", StatementShape(Verb.SELECT), fetches=True)
 

@@ -80,6 +80,11 @@ class Transaction:
         return self._session_locks
 
     @property
+    def written(self) -> tuple[RowSet, ...]:
+        """The rows that it wrote."""
+        return self._done.writes
+
+    @property
     def locked_tables(self) -> frozenset[str] | None:
         """The tables on which it may hold locks that keep writers away; None for any."""
         if self._done.everything:
