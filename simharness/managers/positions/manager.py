@@ -137,13 +137,13 @@ class PositionManager:
         """Handle one ccxt order of the stream: its executions are booked, and a stop that fired ends its position."""
         report = OrderReport.from_ccxt(order)
         reference = await self.desk.on_report(report)
-        if reference is None or not report.is_final:
+        if reference is None or not report.is_final or not report.filled_or_zero:
+            return
+        state = self.positions.get(report.symbol)
+        if state is None or state.status is not PositionStatus.ACTIVE:
             return
         row = await self.repository.get_order(reference)
-        state = self.positions.get(report.symbol)
-        if row is None or row.role != STOP or state is None or state.id != str(row.position_id):
-            return
-        if state.status is PositionStatus.ACTIVE and report.filled_or_zero:
+        if row is not None and row.role == STOP and state.id == str(row.position_id):
             await closing.settle(self, report.symbol)
 
     async def sync_with_exchange(self) -> None:

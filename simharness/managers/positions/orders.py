@@ -197,6 +197,7 @@ class WriteAheadDesk(OrderDesk):
         super().__init__(repository, exchange, timing)
         self._prefix = prefix
         self.reports: dict[str, OrderReport] = {}
+        self._stored: dict[str, OrderReport] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._writing = KeyedLocks()
 
@@ -211,6 +212,8 @@ class WriteAheadDesk(OrderDesk):
             trigger_price=intent.trigger_price,
             prefix=self._prefix,
         )
+        # From here on events about the order are known to be ours without asking the database.
+        self.reports.setdefault(reference, OrderReport(intent.symbol, client_id=reference))
         try:
             answer: OrderReport | None = await self._send(intent, reference)
         except (OrderRefused, OrderMissing) as error:
@@ -231,12 +234,17 @@ class WriteAheadDesk(OrderDesk):
             try:
                 report = await self.exchange.fetch_order(symbol, client_id=reference, conditional=conditional)
             except (OrderMissing, OrderRefused, OutcomeUnknown):
-                if (known := self.reports.get(reference)) is not None:
+                if (known := self._heard_of(reference)) is not None:
                     return known
                 await asyncio.sleep(self.timing.query_backoff_s * (attempt + 1))
             else:
                 return await self._learn(reference, report)
-        return self.reports.get(reference)
+        return self._heard_of(reference)
+
+    def _heard_of(self, reference: str) -> OrderReport | None:
+        """Return what an answer or an event has said about an order, or `None` if nothing did."""
+        report = self.reports.get(reference)
+        return None if report is None or report.status is None else report
 
     async def wait_final(self, reference: str, report: OrderReport) -> OrderReport:
         """Follow the order stream, and ask whenever it has been silent for a while."""
@@ -283,25 +291,31 @@ class WriteAheadDesk(OrderDesk):
                 # A late event about an order that is over: its fills count, but nobody follows it any more.
                 await self.repository.record_order(reference, report)
                 return reference
-        await self._learn(reference, report)
+        # That an order works is no news: the answer to its request, or the query for it, is stored anyway.
+        await self._learn(reference, report, store=report.is_final or bool(report.filled_or_zero))
         return reference
 
-    async def _learn(self, reference: str, report: OrderReport) -> OrderReport:
-        """Merge a report, wake who waits for it, and return when the database has it."""
+    async def _learn(self, reference: str, report: OrderReport, *, store: bool = True) -> OrderReport:
+        """Merge a report, wake who waits for it, and return when the database has it, if `store` asks for that."""
         known = self.reports.get(reference)
         merged = report if known is None else known.merged_with(report)
         self.reports[reference] = merged
         if (news := self._news.get(reference)) is not None:
             news.set()
-        async with self._writing.hold(reference):
-            # Read again: while we waited for the lock, a newer report may have come, and rows never go back.
-            await self.repository.record_order(reference, self.reports.get(reference, merged))
+        if store and merged != self._stored.get(reference):
+            async with self._writing.hold(reference):
+                # Read again: while we waited for the lock, a newer report may have come, and rows never go back.
+                newest = self.reports.get(reference, merged)
+                if newest != self._stored.get(reference):
+                    await self.repository.record_order(reference, newest)
+                    if reference in self.reports:
+                        self._stored[reference] = newest
         return self.reports.get(reference, merged)
 
     async def cancel(self, row: OrderRow) -> OrderReport | None:
         """Cancel the order, and ask how it ended: a refused cancel may mean that it was executed."""
         conditional = row.role == STOP
-        report = self.reports.get(row.reference)
+        report = self._heard_of(row.reference)
         if report is None or not report.is_final:
             report = await self._refresh(row.reference, row.symbol, conditional=conditional) or report
         for _ in range(self.timing.queries):
@@ -318,7 +332,7 @@ class WriteAheadDesk(OrderDesk):
 
     async def look_up(self, row: OrderRow) -> OrderReport | None:
         """Return the newest report, asking again unless the order is over and all its executions are booked."""
-        report = self.reports.get(row.reference)
+        report = self._heard_of(row.reference)
         if report is None and row.status in FINAL_STATUSES:
             report = OrderReport(row.symbol, row.exchange_id, row.reference, row.status, row.filled, row.average_price)
         if report is not None and report.is_final:
@@ -336,7 +350,10 @@ class WriteAheadDesk(OrderDesk):
 
     def forget(self, references: Iterable[str]) -> int | None:
         """Drop the reports; the database has them."""
-        known = [self.reports.pop(reference, None) for reference in references]
+        known = []
+        for reference in references:
+            known.append(self.reports.pop(reference, None))
+            self._stored.pop(reference, None)
         return max((r.time_ms for r in known if r is not None and r.time_ms is not None), default=None)
 
 

@@ -180,34 +180,11 @@ class PositionRepository:
                 columns[name] = value
         statement = update(OrderRow).where(OrderRow.reference == reference, OrderRow.status.not_in(FINAL_STATUSES))
         async with self._sessions.begin() as session:
+            # The update comes first: it locks the row, so that of two reports on one order one waits for the other.
             await session.execute(statement.values(columns).execution_options(synchronize_session=False))
-        await self._book(reference, report.fills)
-
-    async def _book(self, reference: str, fills: Iterable[Fill]) -> None:
-        order = await self.get_order(reference) if fills else None
-        if order is None:
-            return
-        for fill in fills:
-            async with self._sessions() as session:
-                if await session.get(FillRow, (order.symbol, fill.trade_id)) is not None:
-                    continue
-                session.add(
-                    FillRow(
-                        symbol=order.symbol,
-                        trade_id=fill.trade_id,
-                        position_id=order.position_id,
-                        reference=reference,
-                        side=order.side,
-                        quantity=fill.quantity,
-                        price=fill.price,
-                        fee=fill.fee,
-                    )
-                )
-                try:
-                    await session.commit()
-                except IntegrityError:
-                    # Another report of the same trade was booked between our look and our write.
-                    await session.rollback()
+            order = await session.get(OrderRow, reference) if report.fills else None
+            if order is not None:
+                await _book(session, order, report.fills)
 
     async def fills_of(self, position_id: str) -> Sequence[FillRow]:
         """Return a position's booked fills by trade id."""
@@ -227,6 +204,24 @@ class PositionRepository:
             cost = fill.quantity * fill.price
             flow += (cost if fill.side == "sell" else -cost) - fill.fee
         return flow
+
+
+async def _book(session: AsyncSession, order: OrderRow, fills: Iterable[Fill]) -> None:
+    for fill in fills:
+        if await session.get(FillRow, (order.symbol, fill.trade_id)) is not None:
+            continue
+        session.add(
+            FillRow(
+                symbol=order.symbol,
+                trade_id=fill.trade_id,
+                position_id=order.position_id,
+                reference=order.reference,
+                side=order.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                fee=fill.fee,
+            )
+        )
 
 
 def _row_id(position_id: str) -> int:
