@@ -8,9 +8,10 @@ a connection is kept out of the step that happens to need it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import Pool
 
 from simharness.core.footprint import recorder
@@ -30,3 +31,18 @@ def commuting_checkouts() -> Iterator[None]:
         yield
     finally:
         Pool._create_connection = original  # type: ignore[method-assign]  # as it was
+
+
+async def warm_up(engine: AsyncEngine, connections: int = 5) -> None:
+    """Open connections of a pool, as a service does that has been running for a while.
+
+    The first connection of an engine asks the server for its version while all others wait for it: a race that every
+    process has once in its life, and that would stand in front of every race of the program.
+
+    Args:
+        engine: of the program.
+        connections: how many; SQLAlchemy's pools keep five.
+    """
+    async with AsyncExitStack() as stack:
+        for _ in range(connections):
+            await stack.enter_async_context(engine.connect())

@@ -19,7 +19,7 @@ from simharness.errors import ReplayDiverged, SpinningProgram
 from simharness.loop import guard
 from simharness.loop.agenda import Item
 from simharness.loop.describe import label_of
-from simharness.loop.futures import TrackedTask, closure_key, is_done
+from simharness.loop.futures import TrackedTask, closure_keys, is_done
 from simharness.loop.garbage import execution_closed, silence
 from simharness.loop.loop import SimLoop
 
@@ -231,9 +231,7 @@ class LoopExecution:
             if isinstance(owner, TrackedTask):
                 recorder.writes.add(owner.key)
             else:
-                key = closure_key(handle._callback)
-                if key is not None:
-                    recorder.writes.add(key)
+                recorder.writes.update(closure_keys(handle._callback))
         if not handle._cancelled:
             handle._run()
 

@@ -7,10 +7,13 @@ would let the explorer take two racing completions for independent.
 from __future__ import annotations
 
 import asyncio
+import dis
 from asyncio import futures, tasks
+from asyncio.events import _get_running_loop
 from collections.abc import Callable, Generator
 from contextvars import Context
-from functools import partial
+from functools import cache, partial
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from simharness.core import name
@@ -20,25 +23,61 @@ _C_FUTURE: type[futures.Future[Any]] = futures.Future
 _C_TASK: type[tasks.Task[Any]] = tasks.Task
 
 
-def closure_key(callback: object, *, create: bool = True) -> int | None:
-    """Return the key of a callback's closure, or None if it has none.
+# Marks classes whose instances report their own accesses.
+KEYED = "_simharness_keyed"
 
-    ``gather`` and ``wait`` count their completions in a closure: without a key of its own, two completions would
-    look like two reads and the orders of completion would be lost.
+# Values that never change. Of a variable that holds one, only an assignment matters.
+_CONSTANT = (int, float, complex, str, bytes, type(None), type, ModuleType, FunctionType, CodeType)
+_ASSIGNMENTS = ("STORE_DEREF", "DELETE_DEREF")
+
+
+@cache
+def _assigned(code: CodeType) -> tuple[bool, ...]:
+    """Return for each free variable of a function whether the function assigns to it."""
+    stored = {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in _ASSIGNMENTS}
+    return tuple([variable in stored for variable in code.co_freevars])
+
+
+def closure_keys(callback: object) -> list[int]:
+    """Return the keys of the variables that a callback shares with the function around it.
+
+    ``gather`` and ``wait`` count their completions in a closure: without a key, two completions would look like two
+    reads and the orders of completion would be lost. The keys are those of the variables, not of the callback:
+    ``as_completed`` shares one set between the callback of a completion and that of its timeout.
     """
     while isinstance(callback, partial):
         callback = callback.func
-    if getattr(callback, "__closure__", None) is None:
-        return None
-    attributes: dict[str, Any] = callback.__dict__
-    key: int | None = attributes.get("_simharness_key")
-    if key is None and create:
-        key = attributes["_simharness_key"] = recorder.fresh("closure")
-    return key
+    function = getattr(callback, "__func__", callback)
+    closure = getattr(function, "__closure__", None)
+    if closure is None:
+        return []
+    known: dict[int, tuple[CellType, int]] = getattr(_get_running_loop(), "cells", {})
+    keys = []
+    for cell, assigned in zip(closure, _assigned(function.__code__), strict=True):
+        if not assigned and _is_known(cell):
+            continue
+        entry = known.get(id(cell))
+        if entry is None:
+            # The entry keeps the cell alive: as long as the execution lasts, its address is nobody else's.
+            entry = known[id(cell)] = (cell, recorder.fresh("variable"))
+        keys.append(entry[1])
+    return keys
+
+
+def _is_known(cell: CellType) -> bool:
+    try:
+        content = cell.cell_contents
+    except ValueError:
+        return True  # nothing in it yet
+    # By class: asking the instance would be an access of it.
+    kind = type(content)
+    return issubclass(kind, _CONSTANT) or hasattr(kind, KEYED)
 
 
 class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes the C type in a variable for a value
     """A future whose state is a key."""
+
+    _simharness_keyed = True
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.key = recorder.fresh("future")
@@ -66,7 +105,7 @@ class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes 
 
     def add_done_callback(self, fn: Callable[..., object], *, context: Context | None = None) -> None:
         recorder.write(self.key)
-        closure_key(fn)
+        closure_keys(fn)
         super().add_done_callback(fn, context=context)
 
     def remove_done_callback(self, fn: Callable[..., object]) -> int:
@@ -94,6 +133,8 @@ class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes 
 
 class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
     """A task whose state is a key, with a causal name instead of a counted one."""
+
+    _simharness_keyed = True
 
     def __init__(self, coro: Any, **options: Any) -> None:
         self.key = recorder.fresh("task")
@@ -136,7 +177,7 @@ class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
 
     def add_done_callback(self, fn: Callable[..., object], *, context: Context | None = None) -> None:
         recorder.write(self.key)
-        closure_key(fn)
+        closure_keys(fn)
         super().add_done_callback(fn, context=context)
 
     def remove_done_callback(self, fn: Callable[..., object]) -> int:

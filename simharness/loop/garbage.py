@@ -36,9 +36,9 @@ def collected_between_executions() -> Iterator[None]:
     finally:
         _frozen = False
         gc.unfreeze()
+        collect()
         if was_enabled:
             gc.enable()
-        collect()
 
 
 def execution_closed() -> None:

@@ -22,6 +22,7 @@ class SimHandle(events.Handle):
     """A callback in a process's queue."""
 
     __slots__ = ("key",)
+    _simharness_keyed = True
 
     def __init__(
         self, callback: Callable[..., object], args: Any, loop: SimLoop, context: Context | None, key: int
@@ -39,6 +40,7 @@ class SimTimerHandle(events.TimerHandle):
     """A timer. A cancelled one still takes its turn, as a ghost."""
 
     __slots__ = ("key", "when_ns")
+    _simharness_keyed = True
 
     def __init__(
         self, when_ns: int, callback: Callable[..., object], args: Any, loop: SimLoop, context: Context | None, key: int

@@ -7,6 +7,7 @@ import sys
 from asyncio import events
 from collections.abc import Callable
 from contextvars import Context
+from types import CellType
 from typing import Any, NoReturn
 
 from simharness.core import name
@@ -17,7 +18,7 @@ from simharness.core.step import Arrival, Kind
 from simharness.core.time import NS_PER_SECOND, Clock, ManualClock, seconds_to_ns
 from simharness.errors import Nondeterminism
 from simharness.loop.agenda import Item, Queues
-from simharness.loop.futures import TrackedFuture, TrackedTask, closure_key
+from simharness.loop.futures import TrackedFuture, TrackedTask, closure_keys
 from simharness.loop.handles import SimHandle, SimTimerHandle
 from simharness.loop.timers import TimerZone
 
@@ -49,6 +50,8 @@ class SimLoop(asyncio.BaseEventLoop):
         any_order: whether every ready task step is a choice of its own (semantics ``any-order``).
     """
 
+    _simharness_keyed = True
+
     def __init__(
         self,
         clock: Clock | None = None,
@@ -65,6 +68,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._any_order = any_order
         self._horizon_ns = horizon_ns
         self.queues = Queues()
+        self.cells: dict[int, tuple[CellType, int]] = {}
         self.zone = TimerZone()
         self.network = Network()
         self.tasks: list[asyncio.Task[Any]] = []
@@ -151,7 +155,7 @@ class SimLoop(asyncio.BaseEventLoop):
             key = owner.key if isinstance(owner, TrackedTask) else name.static("asyncio Task")
         elif self._tracking:
             key = recorder.fresh("handle")
-            closure_key(callback)
+            closure_keys(callback)
         else:
             key = name.ROOT
         handle = SimHandle(callback, args, self, context, key)
@@ -198,7 +202,7 @@ class SimLoop(asyncio.BaseEventLoop):
     ) -> SimTimerHandle:
         key = recorder.fresh("timer") if self._tracking else name.ROOT
         if self._tracking:
-            closure_key(callback)
+            closure_keys(callback)
         handle = SimTimerHandle(when_ns, callback, args, self, context, key)
         self._start_timer(handle, when_ns, delay_ns, absolute=absolute)
         return handle

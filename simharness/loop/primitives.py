@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import futures, locks, queues, tasks
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
 from simharness.core import name
 from simharness.core.footprint import recorder
-from simharness.loop.futures import TrackedFuture, TrackedTask, closure_key
+from simharness.loop.futures import KEYED, TrackedFuture, TrackedTask, closure_keys
 
 _KEY = "_simharness_key"
 
@@ -98,7 +98,7 @@ def _tracked_class(cls: type) -> dict[str, Any]:
             _touch(self, attribute)
         put(self, attribute, value)
 
-    return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__}
+    return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__, KEYED: True}
 
 
 def _tracked_gather() -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _tracked_gather() -> dict[str, Any]:
         recorder.read(self.key)
         return original_await(self)
 
-    methods: dict[str, Any] = {"__init__": __init__, "__await__": __await__, "__iter__": __await__}
+    methods: dict[str, Any] = {"__init__": __init__, "__await__": __await__, "__iter__": __await__, KEYED: True}
     for attribute in _GATHER_READS + _GATHER_WRITES:
         methods[attribute] = _recording(getattr(_GATHER, attribute), writes=attribute in _GATHER_WRITES)
     return methods
@@ -127,7 +127,7 @@ def _recording(original: Callable[..., Any], *, writes: bool) -> Callable[..., A
     def method(self: Any, *args: Any, **options: Any) -> Any:
         report(self.key)
         if takes_callback:
-            closure_key(args[0])
+            closure_keys(args[0])
         return original(self, *args, **options)
 
     return method
@@ -149,6 +149,15 @@ def _restore(owner: Any, before: dict[str, Any]) -> None:
             setattr(owner, attribute, method)
 
 
+def _in_order(items: Iterable[Any] = ()) -> Any:
+    """Stand in for ``set`` inside ``asyncio.tasks``: each item once, in the order of the caller.
+
+    ``as_completed`` makes tasks of coroutines in the order of a set, which is that of their addresses.
+    """
+    unique = list(dict.fromkeys(items))
+    return unique or set()
+
+
 _depth = 0
 
 
@@ -167,7 +176,7 @@ def tracked_asyncio() -> Iterator[None]:
     undo.append((_GATHER, _replace(_GATHER, _tracked_gather())))
     undo.append((asyncio, _replace(asyncio, {"Future": TrackedFuture, "Task": TrackedTask})))
     undo.append((futures, _replace(futures, {"Future": TrackedFuture})))
-    undo.append((tasks, _replace(tasks, {"Task": TrackedTask})))
+    undo.append((tasks, _replace(tasks, {"Task": TrackedTask, "set": _in_order})))
     try:
         yield
     finally:

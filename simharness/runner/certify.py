@@ -18,6 +18,7 @@ _PACKAGES = ("simharness", "aiosqlite", "asyncpg", "ccxt", "fastapi", "httpx", "
 ASSUMPTIONS = (
     "one event loop in one thread; functions sent to threads run atomically",
     "code of the packages under test is tracked; libraries behave as the table of scopes says",
+    "connection pools are warm: first-connection set-up is over when the exploration begins",
     "virtual time moves only when timers fire",
     "the invariants look at what their rules look at, nothing else",
 )

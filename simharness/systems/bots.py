@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from simharness.core.lane import current_lane
+from simharness.database.pool import warm_up
 from simharness.errors import ScenarioError
 from simharness.invariants.snapshot import BookedExecution, LocalOrder, LocalState, Memory, Owner, OwnerState, Snapshot
 from simharness.managers.bots import create_app, create_session_factory
@@ -113,6 +114,7 @@ class RunningBots:
 
     async def start(self) -> None:
         """Enter the lifespan, which ASGITransport does not; what the stream sets off is the handlers' lane."""
+        await warm_up(self._engine)
         current_lane.set("handler")
         self._lifespan = self.app.router.lifespan_context(self.app)
         await self._lifespan.__aenter__()
@@ -230,10 +232,12 @@ def _order(row: Mapping[str, Any], bots: Mapping[str, Owner]) -> LocalOrder:
 
 
 def _trade(row: Mapping[str, Any]) -> BookedExecution:
+    quantity = Decimal(str(row["quantity"]))
     return BookedExecution(
         key=f"trades#{row['id']}",
         order=f"orders#{row['order_id']}",
-        execution=row["execution_id"],
-        quantity=Decimal(str(row["quantity"])),
-        price=Decimal(str(row["price"])),
+        # A trade is a stretch of the order's quantity; where it begins is its identity.
+        execution=f"from {Decimal(str(row['filled_before'])).normalize():f}",
+        quantity=quantity,
+        price=Decimal(str(row["cost"])) / quantity if quantity else Decimal(0),
     )

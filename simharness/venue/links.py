@@ -92,6 +92,8 @@ class Streams:
         self._agenda = agenda
         self._monitor = monitor
         self._faults = faults
+        # How many more connections are open for just this moment, besides each that a client knows of.
+        self.overlapping = 0
         self._connections: dict[Topic, list[Connection]] = {topic: [] for topic in Topic}
         self._opened: dict[tuple[str, Topic], int] = {}
         self._topic_keys = {topic: name.static(f"venue stream {topic}") for topic in Topic}
@@ -168,7 +170,8 @@ class Streams:
                 self.cut(connection)
                 continue
             self._send(connection, event)
-            if fault is not None and fault.effect is Effect.DUPLICATE_FRAME:
+            repeats = self.overlapping + (fault is not None and fault.effect is Effect.DUPLICATE_FRAME)
+            for _ in range(repeats):
                 self._send_overlapping(connection, event)
 
     def _send(self, connection: Connection, event: VenueEvent) -> None:

@@ -108,6 +108,7 @@ class Venue:
         *,
         price: Decimal | None = None,
         times: int = 1,
+        reports: int = 1,
         process: int | None = None,
     ) -> int:
         """Let an order fill at any moment after it was accepted; nothing happens if it is final by then.
@@ -118,6 +119,7 @@ class Venue:
                 ``0.4``. More than one is a choice of the explorer.
             price: of the execution; by default the limit price, or the market's price.
             times: how many fills, one after another.
+            reports: how often each event of a fill arrives: more than once if connections overlap at that moment.
             process: see :meth:`offer`.
 
         Returns:
@@ -131,7 +133,7 @@ class Venue:
                     process=process,
                     kind=Kind.EXECUTE,
                     label=f"fill {query}",
-                    action=partial(self._fill, query, quantities, price),
+                    action=partial(self._fill, query, quantities, price, reports),
                     ready=partial(query.exists, self._store),
                 )
             )
@@ -298,15 +300,20 @@ class Venue:
         for observer in self._observers:
             observer(topic, event)
 
-    def _fill(self, query: OrderQuery, quantities: tuple[str, ...], price: Decimal | None) -> None:
+    def _fill(self, query: OrderQuery, quantities: tuple[str, ...], price: Decimal | None, reports: int) -> None:
         order = query.find(self._store)
         if order is None or not order.working:
             return
         point = ChoicePoint(f"quantity of {order.id}", quantities)
         wanted = quantities[self._agenda.chooser.choose(point)] if len(quantities) > 1 else quantities[0]
         quantity = _quantity(wanted, order, self._store.market(order.symbol).step)
-        if quantity:
+        if not quantity:
+            return
+        self.streams.overlapping = reports - 1
+        try:
             self.engine.fill(order.id, quantity, price)
+        finally:
+            self.streams.overlapping = 0
 
     def _fill_later(self, order: Order) -> None:
         self.offer_fill(order.id)
