@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from simharness.core import name
@@ -16,9 +16,15 @@ Body = tuple[Operation, ...]
 
 SIMPLE = (
     "set", "double", "conditional", "yield", "call", "call", "call", "push", "receive", "put", "get",
-    "event set", "event wait", "cancel", "sleep", "choose", "notify", "channel call",
+    "event set", "event wait", "event clear", "cancel", "sleep", "choose", "notify", "notify all", "channel call",
+    "bounded put", "bounded get", "priority put", "priority get", "task done", "join", "barrier", "fail", "thread",
+    "call soon", "call later", "call at", "clock", "look", "locked", "chance", "await main", "choose fault",
 )  # fmt: skip
-NESTED = ("lock", "semaphore", "condition wait", "spawn", "gather", "wait_for", "timeout", "wait", "group")
+NESTED = (
+    "lock", "semaphore", "condition wait", "condition wait_for", "spawn", "gather", "wait_for", "timeout", "wait",
+    "group", "shield", "as_completed", "first completed", "reschedule", "generator", "catch", "guarded",
+)  # fmt: skip
+PAIRED = ("gather", "group", "as_completed", "first completed", "guarded")
 
 
 class Memory(dict[str, Any]):
@@ -33,18 +39,24 @@ class Memory(dict[str, Any]):
         super().__setitem__(key, value)
 
 
-def generate(rng: random.Random) -> tuple[Body, ...]:
-    """Return two or three task bodies."""
+def generate(rng: random.Random, *, budget: int = 3, depth: int = 1) -> tuple[Body, ...]:
+    """Return two or three task bodies.
+
+    Args:
+        rng: decides everything.
+        budget: operations in each of two tasks, at most; one less in each of three.
+        depth: how deep bodies are nested.
+    """
     tasks = rng.choice((2, 2, 2, 3))
-    return tuple(_body(rng, 0, 3 if tasks == 2 else 2) for _ in range(tasks))
+    return tuple(_body(rng, depth, budget if tasks == 2 else max(budget - 1, 1)) for _ in range(tasks))
 
 
 def _body(rng: random.Random, depth: int, budget: int) -> Body:
     operations: list[Operation] = []
     for _ in range(rng.randint(1, budget)):
-        kind = rng.choice(SIMPLE + (NESTED if depth < 1 else ()))
+        kind = rng.choice(SIMPLE + (NESTED if depth else ()))
         if kind in NESTED:
-            bodies = tuple(_body(rng, depth + 1, 1) for _ in range(2 if kind in ("gather", "group") else 1))
+            bodies = tuple(_body(rng, depth - 1, 1) for _ in range(2 if kind in PAIRED else 1))
             operations.append((kind, rng.choice("pq"), rng.choice((1, 2)), *bodies))
         else:
             operations.append((kind, rng.choice("xy"), rng.randint(1, 9)))
@@ -64,12 +76,17 @@ class Interpreter:
         self.conditions = {key: asyncio.Condition() for key in "pq"}
         self.events = {key: asyncio.Event() for key in "xy"}
         self.queues: dict[str, asyncio.Queue[str]] = {key: asyncio.Queue() for key in "xy"}
+        self.bounded: dict[str, asyncio.Queue[str]] = {key: asyncio.Queue(1) for key in "xy"}
+        self.priorities: asyncio.PriorityQueue[tuple[int, str]] = asyncio.PriorityQueue()
+        self.barrier = asyncio.Barrier(2)
         self.main: list[asyncio.Task[None]] = []
         self.spawned: list[asyncio.Task[None]] = []
 
     def outcome(self) -> Any:
         """Return everything that can differ."""
-        return tuple(sorted((key, repr(value)) for memory in (self.memory, self.outside) for key, value in memory.items()))
+        return tuple(
+            sorted((key, repr(value)) for memory in (self.memory, self.outside) for key, value in memory.items())
+        )
 
     async def run(self, body: Body, me: str) -> None:
         """Run one body."""
@@ -144,6 +161,81 @@ class Interpreter:
             await self.conditions[key].wait()
             await self.run(body, me)
 
+    async def _notify_all(self, me: str, key: str, number: int) -> None:
+        condition = self.conditions["pq"["xy".index(key)]]
+        async with condition:
+            self.memory[key] = number
+            condition.notify_all()
+
+    async def _condition_wait_for(self, me: str, key: str, number: int, body: Body) -> None:
+        async with self.conditions[key]:
+            await self.conditions[key].wait_for(lambda: self.memory["x"] > number)
+            await self.run(body, me)
+
+    async def _event_clear(self, me: str, key: str, number: int) -> None:
+        self.events[key].clear()
+
+    async def _bounded_put(self, me: str, key: str, number: int) -> None:
+        await self.bounded[key].put(me)
+
+    async def _bounded_get(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = await self.bounded[key].get()
+
+    async def _priority_put(self, me: str, key: str, number: int) -> None:
+        self.priorities.put_nowait((number, me))
+
+    async def _priority_get(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = await self.priorities.get()
+
+    async def _task_done(self, me: str, key: str, number: int) -> None:
+        self.queues[key].task_done()
+
+    async def _join(self, me: str, key: str, number: int) -> None:
+        await self.queues[key].join()
+
+    async def _barrier(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = await self.barrier.wait()
+
+    async def _fail(self, me: str, key: str, number: int) -> None:
+        raise ValueError(me)
+
+    async def _thread(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = await asyncio.to_thread(self._at_actor(key, writes=number % 2 == 1))
+
+    async def _call_soon(self, me: str, key: str, number: int) -> None:
+        asyncio.get_running_loop().call_soon(self.memory.__setitem__, key, number)
+
+    async def _call_later(self, me: str, key: str, number: int) -> None:
+        asyncio.get_running_loop().call_later(1 + number % 2, self.memory.__setitem__, key, number)
+
+    async def _call_at(self, me: str, key: str, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        when = loop.time() + 1
+        handle = loop.call_at(when, self.memory.__setitem__, key, number)
+        loop.call_at(when, self.memory.__setitem__, key, number + 1)
+        if number % 3 == 0:
+            handle.cancel()
+
+    async def _clock(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = asyncio.get_running_loop().time()
+
+    async def _look(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = self.main["xy".index(key)].done()
+
+    async def _await_main(self, me: str, key: str, number: int) -> None:
+        await asyncio.wait([self.main["xy".index(key)]], timeout=number)
+
+    async def _locked(self, me: str, key: str, number: int) -> None:
+        self.memory[me] = self.locks["pq"["xy".index(key)]].locked()
+
+    async def _chance(self, me: str, key: str, number: int) -> None:
+        if await current_world().call(self._at_actor(key, writes=False)) == 0:
+            self.memory[key] = current_world().choose((number, 0, 7), place=me)
+
+    async def _choose_fault(self, me: str, key: str, number: int) -> None:
+        if current_world().choose((False, True), place=me, fault=True):
+            self.memory[key] = number
+
     async def _lock(self, me: str, key: str, number: int, body: Body) -> None:
         async with self.locks[key]:
             await self.run(body, me)
@@ -181,6 +273,69 @@ class Interpreter:
         self.spawned.append(task)
         done, _ = await asyncio.wait([task], timeout=number)
         self.memory[me] = len(done)
+
+    async def _shield(self, me: str, key: str, number: int, body: Body) -> None:
+        await asyncio.shield(self.run(body, me))
+
+    async def _as_completed(self, me: str, key: str, number: int, first: Body, second: Body) -> None:
+        bodies = [self._named(first, me + "a"), self._named(second, me + "b")]
+        self.memory[me] = [await each for each in asyncio.as_completed(bodies, timeout=number)]
+
+    async def _named(self, body: Body, me: str) -> str:
+        await self.run(body, me)
+        return me
+
+    async def _first_completed(self, me: str, key: str, number: int, first: Body, second: Body) -> None:
+        named = [
+            asyncio.create_task(self._named(body, me + part)) for part, body in zip("ab", (first, second), strict=True)
+        ]
+        done, pending = await asyncio.wait(named, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        self.memory[me] = sorted(task.result() for task in done)
+
+    async def _reschedule(self, me: str, key: str, number: int, body: Body) -> None:
+        try:
+            async with asyncio.timeout(3) as deadline:
+                await asyncio.sleep(0)
+                deadline.reschedule(asyncio.get_running_loop().time() + number)
+                async with asyncio.timeout(2):
+                    await self.run(body, me)
+        except TimeoutError:
+            self.memory[me] = deadline.expired()
+
+    async def _generator(self, me: str, key: str, number: int, body: Body) -> None:
+        async def items() -> AsyncIterator[int]:
+            try:
+                for item in range(2):
+                    yield item
+                    await self.run(body, f"{me}{item}")
+            finally:
+                self.memory["x"] = number
+
+        async for item in items():
+            self.memory[me] = item
+
+    async def _catch(self, me: str, key: str, number: int, body: Body) -> None:
+        try:
+            await self.run(body, me)
+        except asyncio.CancelledError:
+            self.memory["z"] = me
+            raise
+        finally:
+            await asyncio.sleep(0)
+
+    async def _guarded(self, me: str, key: str, number: int, first: Body, second: Body) -> None:
+        """Run a group whose first child waits for the other's end and whose failures are counted."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(self.run(first, me + "a"))
+                group.create_task(self.run(second, me + "b"))
+                await asyncio.sleep(0)
+                if number == 1:
+                    task.cancel()
+        except* (ValueError, asyncio.BrokenBarrierError) as failures:
+            self.memory[me] = len(failures.exceptions)
 
 
 def build(bodies: tuple[Body, ...]) -> Callable[[], Coroutine[Any, Any, Callable[[], Any]]]:
