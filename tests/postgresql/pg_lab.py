@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import psycopg
 
 from simharness.core import name
 from simharness.core.agenda import WorldEvent
@@ -21,7 +22,20 @@ from simharness.database.postgresql.database import PostgresqlDatabase
 
 FAR_DSN = "postgresql://bot:secret@db.prod.example:6432/trading"
 EPOCH_NS = 1_767_323_045_000_000_000  # 2026-01-02 03:04:05 UTC
+SCHEMA = """
+CREATE TABLE bots (id integer PRIMARY KEY, status text NOT NULL, note text UNIQUE,
+  changed timestamptz DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE orders (id serial PRIMARY KEY, bot_id integer REFERENCES bots(id), reason text);
+INSERT INTO bots (id, status) VALUES (1, 'RUNNING'), (2, 'RUNNING');
+INSERT INTO orders (bot_id, reason) VALUES (1, NULL);
+"""
 Pick = Callable[[list[WorldEvent]], int]
+
+
+def set_up(url: str) -> None:
+    """Create the tables of the tests."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute(SCHEMA)
 
 
 class Stuck(Exception):

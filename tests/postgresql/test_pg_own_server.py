@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import set_up
-from pg_lab import Lab, prefer
+from pg_lab import Lab, prefer, set_up
 from test_pg_locks import flush_then_cancel
 
 from simharness.database.postgresql.database import PostgresqlDatabase
