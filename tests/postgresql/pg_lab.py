@@ -26,6 +26,8 @@ SCHEMA = """
 CREATE TABLE bots (id integer PRIMARY KEY, status text NOT NULL, note text UNIQUE,
   changed timestamptz DEFAULT CURRENT_TIMESTAMP);
 CREATE TABLE orders (id serial PRIMARY KEY, bot_id integer REFERENCES bots(id), reason text);
+CREATE TABLE log (id integer PRIMARY KEY, number serial);
+CREATE VIEW running AS SELECT id FROM bots WHERE status = 'RUNNING';
 INSERT INTO bots (id, status) VALUES (1, 'RUNNING'), (2, 'RUNNING');
 INSERT INTO orders (bot_id, reason) VALUES (1, NULL);
 """

@@ -70,6 +70,19 @@ def test_sequences_are_keys(lab):
     assert conflicting(*steps(lab, first, second))
 
 
+def test_a_sequence_besides_the_key_is_a_key_too(lab):
+    first, second = "INSERT INTO log (id) VALUES (1)", "INSERT INTO log (id) VALUES (2)"
+    lab.run(two([first], [second]))
+    assert conflicting(*steps(lab, first, second))
+
+
+def test_reading_a_view_depends_on_what_it_reads(lab):
+    view = "SELECT id FROM running WHERE id = 1"
+    lab.run(two([view], [WRITE]))
+    commits = [footprint for label, footprint in lab.agenda.footprints if label == "COMMIT"]
+    assert any(conflicting(lab.agenda.footprint(view), footprint) for footprint in commits)
+
+
 def test_an_insert_reads_the_clock_when_a_default_does(lab):
     insert = "INSERT INTO bots (id, status) VALUES (9, 'N')"
     lab.run(two([insert], [WRITE]))

@@ -16,8 +16,9 @@ _TIME = r"now\(\)|current_|localtime|_timestamp\(\)|timeofday"
 _TABLES = """
 SELECT json_build_object(
   'name', c.relname, 'oid', c.oid::int8, 'triggers', c.relhastriggers AND EXISTS
-    (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) OR c.relhasrules
-    OR c.relkind = 'v' OR c.relhassubclass OR c.relispartition,
+    (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) OR c.relhasrules,
+  -- Reading one of these reads other tables: it stays unknown.
+  'opaque', c.relkind <> 'r' OR c.relhassubclass OR c.relispartition OR c.relrowsecurity,
   'columns', (SELECT coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname,
       'type', format_type(a.atttypid, NULL), 'exact', coalesce(l.collisdeterministic, true),
       'generated', a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid), '') ~ '^nextval',
@@ -41,10 +42,17 @@ WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm') AND n.nspname !~ '^(pg_|information
 
 @dataclass(frozen=True, slots=True)
 class LoadedCatalog:
-    """The tables, and which of them take a column's value from the clock."""
+    """The tables, and where columns get their values from.
+
+    Args:
+        catalog: the tables.
+        timed: tables with a column that the clock fills.
+        counted: tables with a column besides a single key that a sequence fills.
+    """
 
     catalog: Catalog
     timed: frozenset[str]
+    counted: frozenset[str]
 
 
 def load(backend: Backend) -> LoadedCatalog:
@@ -52,13 +60,20 @@ def load(backend: Backend) -> LoadedCatalog:
     rows = [json.loads(row[0] or "{}") for row in backend.query(_TABLES.format(time=_TIME))]
     columns = {row["oid"]: {c["number"]: c for c in row["columns"]} for row in rows}
     names = {row["oid"]: str(row["name"]).lower() for row in rows}
-    tables = [_table(row, columns, names) for row in rows]
+    tables = [_table(row, columns, names) for row in rows if not row["opaque"]]
     known = {table.name: table for table in tables}
     # Two schemas with a table of one name: the text of a statement does not say which is meant.
     for name in {table.name for table in tables if [t.name for t in tables].count(table.name) > 1}:
         del known[name]
     timed = {names[row["oid"]] for row in rows if row["triggers"] or any(c["timed"] for c in row["columns"])}
-    return LoadedCatalog(Catalog(known), frozenset(timed))
+    counted = {
+        table.name for row in rows for table in tables if table.name == names[row["oid"]] and _counts(row, table)
+    }
+    return LoadedCatalog(Catalog(known), frozenset(timed), frozenset(counted))
+
+
+def _counts(row: dict[str, Any], table: Table) -> bool:
+    return any(c["generated"] and c["name"].lower() != table.generated for c in row["columns"])
 
 
 def _table(row: dict[str, Any], columns: dict[int, dict[int, Any]], names: dict[int, str]) -> Table:

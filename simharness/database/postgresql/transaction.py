@@ -145,7 +145,8 @@ class Transaction:
         keys.record_reads(accesses)
         keys.record_locks(accesses)
         keys.record_unique(accesses)
-        for table in accesses.generates:
+        written = {rows.table for rows in accesses.writes}
+        for table in sorted(written & self._schema.loaded.counted | set(accesses.generates)):
             recorder.write(keys.sequence(table))
         if accesses.writes or accesses.generates:
             # A reference locks the parent against a change of its key, not against other references to it.
