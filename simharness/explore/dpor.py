@@ -23,10 +23,7 @@ from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, SelfCheckFailed
 from simharness.explore.races import not_after, races
-from simharness.explore.wakeup import Event, Node, Sequence, Values, insert
-
-Sleep = dict[tuple[int, Values], Footprint]
-Measurement = tuple["Probe", ...]
+from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
 
 
 @dataclass(slots=True)
@@ -42,19 +39,18 @@ class Frame:
         explored: whether any event was followed from here.
         barren: processes all of whose combinations of data choices turned out to be asleep.
         every: whether all combinations of the current event are owed, or only the given one.
-        probes: what the reversed step does, for each combination of its data choices, by schedule; empty if it
-            cannot run.
+        probes: what the reversed step does, by schedule; None if it cannot run.
     """
 
     sleep: Sleep
     tree: Node
     opened: bool = False
-    current: tuple[tuple[int, Values], Footprint] | None = None
+    current: tuple[tuple[int, Values], Asleep] | None = None
     explored: bool = False
     barren: set[int] = field(default_factory=set)
     pending: tuple[int, Values] | None = None
     every: bool = True
-    probes: dict[tuple[tuple[int, Values], ...], Measurement] = field(default_factory=dict)
+    probes: dict[tuple[tuple[int, Values], ...], Probe | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ class OptimalExplorer:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.statistics = Statistics()
-        self.frames: list[Frame] = [Frame({}, Node())]
+        self.frames: list[Frame] = [Frame(Sleep(), Node())]
         self.path: list[tuple[int, Values]] = []
         self._execution: Execution | None = None
 
@@ -174,17 +170,12 @@ class OptimalExplorer:
         if (process, taken) in frame.sleep:
             self._skip(frame)
             return
-        frame.current = ((process, taken), step.footprint)
+        frame.current = ((process, taken), Asleep(step.footprint, step.options))
         frame.explored = True
-        sleep = {
-            event: footprint
-            for event, footprint in frame.sleep.items()
-            if event[0] != process and not conflicting(footprint, step.footprint)
-        }
         _, subtree = frame.tree.children[0]
         self.path.append((process, taken))
         # A leaf stays a leaf: what follows it is free, and insertions from above must go on seeing that.
-        self.frames.append(Frame(sleep, subtree if subtree.children else Node()))
+        self.frames.append(Frame(frame.sleep.after(process, step.footprint), subtree if subtree.children else Node()))
 
     def _skip(self, frame: Frame) -> None:
         """Leave out a combination of choices that was explored from above; the execution has gone too far."""
@@ -203,9 +194,9 @@ class OptimalExplorer:
             return
         frame = self.frames[-1]
         assert frame.current is not None
-        event, footprint = frame.current
+        event, asleep = frame.current
         self.path.pop()
-        frame.sleep[event] = footprint
+        frame.sleep[event] = asleep
         frame.current = None
         if frame.pending is None:
             frame.tree.children.pop(0)
@@ -259,17 +250,17 @@ class OptimalExplorer:
             frame = self.frames[i]
             body = not_after(order, i)
             sequence = _sequence(steps, order, body)
-            if any(sequence.weak_initial(*event, footprint) for event, footprint in _in_body(frame.sleep, sequence)):
+            if any(sequence.begins_with(*event) for event in frame.sleep):
                 continue
             for probe in self._reversals(frame, steps, order, i, j, body):
                 reversal = Sequence(
                     [*sequence.events, Event(steps[j].process, probe.values, probe.footprint)],
                     [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
                 )
-                if not any(reversal.weak_initial(*event, footprint) for event, footprint in frame.sleep.items()):
+                if not frame.sleep.covers(reversal):
                     insert(frame.tree, reversal)
 
-    def _reversals(
+    def _reversals(  # noqa: PLR0917 — a race, and the execution it stands in
         self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]
     ) -> list[Probe]:
         """Return what step j does when it comes before step i; nothing if it cannot run then.
@@ -317,7 +308,7 @@ class OptimalExplorer:
             return self._measured(frame, steps, i, j, body, values)
         return probe
 
-    def _measured(
+    def _measured(  # noqa: PLR0917 — as above
         self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int], values: Values
     ) -> Probe | None:
         schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, values))
@@ -352,12 +343,6 @@ class OptimalExplorer:
             return Probe(step.footprint, predecessors, step.values, step.options)
         finally:
             execution.close()
-
-
-def _in_body(sleep: Sleep, sequence: Sequence) -> list[tuple[tuple[int, Values], Footprint]]:
-    """Return the sleeping events that occur in the sequence: only they can reject it before it is complete."""
-    present = {event.process for event in sequence.events}
-    return [(event, footprint) for event, footprint in sleep.items() if event[0] in present]
 
 
 def _sequence(steps: list[Step], order: HappensBefore, body: list[int]) -> Sequence:

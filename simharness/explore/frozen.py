@@ -14,8 +14,8 @@ from simharness.core.execution import Execution, Program
 from simharness.core.footprint import Footprint
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged
-from simharness.explore.dpor import Frame, OptimalExplorer, Sleep, Statistics
-from simharness.explore.wakeup import Event, Node, Values
+from simharness.explore.dpor import Frame, OptimalExplorer, Statistics
+from simharness.explore.wakeup import Asleep, Event, Node, Sleep, Values
 
 Json = Any
 
@@ -38,7 +38,7 @@ class ThawedExplorer(OptimalExplorer):
             if execution.enabled() or trace.fingerprint(steps, order) not in self.statistics.fingerprints:
                 raise ReplayDiverged(len(steps), "the execution at which the search was frozen", "another one")
             for position, (frame, step) in enumerate(zip(self.frames, steps, strict=False)):
-                if frame.current != ((step.process, step.values), step.footprint):
+                if frame.current != ((step.process, step.values), Asleep(step.footprint, step.options)):
                     raise ReplayDiverged(position, "what was frozen", f"another footprint of {step}")
             self._plan(steps, order)
         finally:
@@ -105,10 +105,10 @@ def _freeze_frame(frame: Frame, above: Frame | None, names: _Names) -> Json:
     # there meanwhile must see what is done here. So it is one object, and must be one again.
     shared = above is not None and bool(above.tree.children) and above.tree.children[0][1] is frame.tree
     return {
-        "sleep": [_freeze_event(process, values, keys, names) for (process, values), keys in frame.sleep.items()],
+        "sleep": [_freeze_asleep(event, asleep, names) for event, asleep in frame.sleep.items()],
         "tree": None if shared else _freeze_tree(frame.tree, names),
         "opened": frame.opened,
-        "current": None if frame.current is None else _freeze_event(*frame.current[0], frame.current[1], names),
+        "current": None if frame.current is None else _freeze_asleep(*frame.current, names),
         "explored": frame.explored,
         "barren": sorted(names.put(process) for process in frame.barren),
         "pending": None if frame.pending is None else [names.put(frame.pending[0]), list(frame.pending[1])],
@@ -122,17 +122,13 @@ def _thaw_frame(row: Json, above: Frame | None, names: list[int]) -> Frame:
         tree = above.tree.children[0][1]
     else:
         tree = _thaw_tree(row["tree"], names)
-    sleep: Sleep = {}
-    for entry in row["sleep"]:
-        event = _thaw_event(entry, names)
-        sleep[_choice(event)] = _footprint(event)
-    current = None if row["current"] is None else _thaw_event(row["current"], names)
+    current = row["current"]
     pending = row["pending"]
     return Frame(
-        sleep,
+        Sleep(_thaw_asleep(entry, names) for entry in row["sleep"]),
         tree,
         opened=row["opened"],
-        current=None if current is None else (_choice(current), _footprint(current)),
+        current=None if current is None else _thaw_asleep(current, names),
         explored=row["explored"],
         barren={names[process] for process in row["barren"]},
         pending=None if pending is None else (names[pending[0]], tuple(pending[1])),
@@ -140,14 +136,16 @@ def _thaw_frame(row: Json, above: Frame | None, names: list[int]) -> Frame:
     )
 
 
-def _choice(event: Event) -> tuple[int, Values]:
+def _freeze_asleep(event: tuple[int, Values], asleep: Asleep, names: _Names) -> Json:
+    return [*_freeze_event(*event, asleep.footprint, names), list(asleep.options)]
+
+
+def _thaw_asleep(form: Json, names: list[int]) -> tuple[tuple[int, Values], Asleep]:
+    *entry, options = form
+    event = _thaw_event(entry, names)
     assert event.values is not None
-    return event.process, event.values
-
-
-def _footprint(event: Event) -> Footprint:
     assert event.footprint is not None
-    return event.footprint
+    return (event.process, event.values), Asleep(event.footprint, tuple(options))
 
 
 def _freeze_tree(root: Node, names: _Names) -> Json:

@@ -48,17 +48,67 @@ class Sequence:
                 return position
         return None
 
-    def weak_initial(self, process: int, values: Values, footprint: Footprint) -> bool:
-        """Return whether the event may be taken first without leaving this sequence.
-
-        It may if it is in the sequence and nothing of it happens before, or if it is not and commutes with all.
-        """
+    def begins_with(self, process: int, values: Values) -> bool:
+        """Return whether the event is in the sequence and nothing of it happens before."""
         position = self.first_of(process)
-        if position is not None:
-            return self.events[position].values == values and not self.predecessors[position]
-        return not any(
-            event.footprint is None or conflicting(footprint, event.footprint) for event in self.events
+        return position is not None and self.events[position].values == values and not self.predecessors[position]
+
+    def commutes(self, footprint: Footprint) -> bool:
+        """Return whether a step with this footprint could be taken before or after all of it."""
+        return not any(event.footprint is None or conflicting(footprint, event.footprint) for event in self.events)
+
+
+class Asleep(NamedTuple):
+    """An event whose continuations were explored.
+
+    Args:
+        footprint: what it touched.
+        options: how many answers each of its data choices had.
+    """
+
+    footprint: Footprint
+    options: Values
+
+
+class Sleep(dict[tuple[int, Values], Asleep]):
+    """The events that need not be taken first any more, by process and data choices."""
+
+    def after(self, process: int, footprint: Footprint) -> Sleep:
+        """Return what is still asleep after a step of ``process``."""
+        return Sleep(
+            {
+                event: asleep
+                for event, asleep in self.items()
+                if event[0] != process and not conflicting(asleep.footprint, footprint)
+            }
         )
+
+    def covers(self, sequence: Sequence) -> bool:
+        """Return whether everything that begins with the sequence was explored.
+
+        It was if a sleeping event can be taken first without leaving the sequence: one that begins it; or a process
+        that does not occur in it, if it commutes with all of it whichever way its data choices fall. (One answer is not
+        enough: what follows the sequence may take another one.)
+        """
+        present = {event.process for event in sequence.events}
+        outside: dict[int, dict[Values, Values]] = {}
+        for (process, values), asleep in self.items():
+            if process in present:
+                if sequence.begins_with(process, values):
+                    return True
+            elif sequence.commutes(asleep.footprint):
+                outside.setdefault(process, {})[values] = asleep.options
+        return any(_complete(answers) for answers in outside.values())
+
+
+def _complete(answers: dict[Values, Values], given: Values = ()) -> bool:
+    """Return whether ``answers`` (with the numbers of options) are all that a step can give after ``given``."""
+    for values, options in answers.items():
+        if values[: len(given)] == given:
+            if len(values) == len(given):
+                return True
+            return all(_complete(answers, (*given, value)) for value in range(options[len(given)]))
+    return False
 
 
 @dataclass(slots=True)
@@ -98,13 +148,17 @@ def insert(root: Node, sequence: Sequence) -> bool:
 
 
 def _match(event: Event, sequence: Sequence, left: list[int], remaining: set[int]) -> int | None:
-    """Return the position of the tree's event in what is left, -1 if it commutes with all of it, else None."""
+    """Return the position of the tree's event in what is left, -1 if it commutes with all of it, else None.
+
+    An event with data choices never counts as -1: below it, its process has taken one answer; the sequence leaves open
+    which one it will take.
+    """
     for position in left:
         candidate = sequence.events[position]
         if candidate.process == event.process:
             covers = event.values is None or event.values == candidate.values
             return position if covers and not sequence.predecessors[position] & remaining else None
-    if event.footprint is None:
+    if event.footprint is None or event.values:
         return None
     for position in left:
         footprint = sequence.events[position].footprint
