@@ -89,6 +89,8 @@ class PositionRepository:
             status=PositionStatus.ACTIVE,
             quantity=state.quantity,
             entry_price=state.entry_price,
+            mark_price=state.mark_price,
+            unrealized_pnl=state.unrealized_pnl,
             stop_price=state.stop_price,
             stop_reference=state.stop_reference,
         )

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenIntent:
-    """An open in progress: the row's id once it is stored, and the newest report on the symbol so far."""
+    """An open in progress: the row's id once it is stored, and the newest report on the symbol so far.
+
+    `unsaved` says that the position has learned something since its values were last written.
+    """
 
     request: OpenRequest
     position_id: str | None = None
     latest: PositionUpdate | None = None
     seen_open: bool = False
+    unsaved: bool = False
 
     def fold(self, update: PositionUpdate) -> None:
         """Keep `update` if it is the newest; fields that it leaves out stay as they were reported before."""
@@ -91,10 +95,12 @@ class VersionedIntent(RegistrationPolicy):
         self.manager.positions[state.symbol] = state
 
     async def register(self, state: PositionState) -> None:
-        """Declare the visible position finished."""
+        """Declare the visible position finished, and store what was reported while its activation was written."""
         state.status = PositionStatus.ACTIVE
-        self.intents.pop(state.symbol, None)
+        intent = self.intents.pop(state.symbol, None)
         self._count(state.symbol)
+        if intent is not None and intent.unsaved:
+            await self.store(state)
 
     def abandon(self, symbol: str) -> None:
         """Remove the intent and its position, unless a rollback could not close it and must be tried again."""
@@ -116,7 +122,11 @@ class VersionedIntent(RegistrationPolicy):
             state.seen_open = state.seen_open or (update.says_open and state.may_mean(update))
             if self.is_current(state, update):
                 state.apply(update)
-                await self.manager.after_update(state)
+                if intent is None:
+                    await self.manager.after_update(state)
+                else:
+                    # Activation is still to come, and stores what is known by then.
+                    intent.unsaved = True
         elif intent is not None:
             intent.fold(update)
         else:
@@ -167,6 +177,8 @@ class VersionedIntent(RegistrationPolicy):
     async def activate(self, state: PositionState) -> None:
         """Write status and newest values, in turn with `store`."""
         async with self._storing.hold(state.id):
+            if (intent := self.intents.get(state.symbol)) is not None:
+                intent.unsaved = False
             await super().activate(state)
 
     async def store(self, state: PositionState) -> None:
