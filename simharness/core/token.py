@@ -1,7 +1,7 @@
 """Replay tokens: a schedule and a fingerprint of what it belongs to, in a few characters.
 
-``sh1-`` + Crockford base32 of: subject (4 bytes) · trace digest (4 bytes) · step count · deviations as gaps · check
-(2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower case and these look-alikes are read as meant.
+``sh1-`` + Crockford base32 of: subject (4 bytes) · trace digest (4 bytes) · invariant (length and text) · step count ·
+deviations as gaps · check (2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower case and these look-alikes are read as meant.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ class Token:
         subject: 32 bits that name the program: scenario and case, or a function.
         trace: the first 32 bits of the trace digest that the replay must have.
         schedule: the choices.
+        invariant: id of what the schedule violates; empty for any.
     """
 
     subject: int
     trace: int
     schedule: Schedule
+    invariant: str = ""
 
     def encode(self) -> str:
         """Return the text form."""
         body = bytearray(self.subject.to_bytes(4, "big") + self.trace.to_bytes(4, "big"))
+        _put(body, len(self.invariant))
+        body += self.invariant.encode("ascii")
         _put(body, 0 if self.schedule.length is None else self.schedule.length + 1)
         previous = -1
         for deviation in self.schedule.deviations:
@@ -78,7 +82,9 @@ def decode(text: str) -> Token:
 def _read(body: bytes) -> Token:
     subject = int.from_bytes(body[:4], "big")
     trace = int.from_bytes(body[4:8], "big")
-    length, at = _get(body, 8)
+    size, at = _get(body, 8)
+    invariant = body[at : at + size].decode("ascii")
+    length, at = _get(body, at + size)
     deviations = []
     previous = -1
     while at < len(body):
@@ -92,7 +98,7 @@ def _read(body: bytes) -> Token:
                 values.append(value)
         previous += gap + 1
         deviations.append(Deviation(previous, packed >> 1, tuple(values)))
-    return Token(subject, trace, Schedule(tuple(deviations), length - 1 if length else None))
+    return Token(subject, trace, Schedule(tuple(deviations), length - 1 if length else None), invariant)
 
 
 def _check(body: bytes | bytearray) -> bytes:

@@ -7,14 +7,30 @@ a connection is kept out of the step that happens to need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import Mapper
 from sqlalchemy.pool import Pool
 
 from simharness.core.footprint import recorder
+
+
+@contextmanager
+def loaded_by(adopt: Callable[[Any], Any]) -> Iterator[None]:
+    """Call ``adopt`` with every object that SQLAlchemy's ORM loads or refreshes: it belongs to the session that did."""
+
+    def loaded(target: Any, _context: Any) -> None:
+        adopt(target)
+
+    event.listen(Mapper, "load", loaded)
+    try:
+        yield
+    finally:
+        event.remove(Mapper, "load", loaded)
 
 
 @contextmanager

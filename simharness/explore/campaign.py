@@ -15,7 +15,7 @@ from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.reachable import realise
 from simharness.explore.replay import Path, follow, path_of, straightened, walk
-from simharness.explore.shrink import Shrinker
+from simharness.explore.shrink import Memory, Shrinker
 from simharness.explore.strategy import Search
 
 # Of a finding that no stock loop can produce, this many further interleavings are looked at for one that can.
@@ -175,9 +175,14 @@ class Campaign:
 
     def proofs(self, shrink_budget: int = 300) -> list[Proof]:
         """Shrink and replay the best witness of every invariant that is violated."""
-        return [self._prove(candidate, shrink_budget) for candidate in self._best()]
+        everything = Memory(self.program, self._violated)
+        real = Memory(self.program, self._really_violated)
+        return [
+            self._prove(candidate, real if candidate.reachable and self.stock else everything, shrink_budget)
+            for candidate in self._best()
+        ]
 
-    def _prove(self, candidate: Candidate, budget: int) -> Proof:
+    def _prove(self, candidate: Candidate, memory: Memory, budget: int) -> Proof:
         execution, schedule = walk(self.program, candidate.path)
         steps = list(execution.steps)
         execution.close()
@@ -186,7 +191,7 @@ class Campaign:
         execution.close()
         if len(straight.deviations) < len(schedule.deviations):
             schedule = straight
-        shrunk = Shrinker(self.program, lambda each: self._again(each, candidate), budget).shrink(schedule)
+        shrunk = Shrinker(memory, candidate.finding.invariant, budget).shrink(schedule)
         execution = follow(self.program, shrunk.schedule)
         try:
             finding = self._same(execution, candidate.finding.invariant)
@@ -209,11 +214,14 @@ class Campaign:
         finally:
             execution.close()
 
-    def _again(self, execution: Execution, candidate: Candidate) -> bool:
-        if self._same(execution, candidate.finding.invariant) is None:
-            return False
-        # A smaller counterexample must not be less real than the one that was found.
-        return not candidate.reachable or not self.stock or realise(execution.steps).reachable is True
+    @staticmethod
+    def _violated(execution: Execution) -> frozenset[str]:
+        return frozenset(finding.invariant for finding in execution.conclude()[1])
+
+    def _really_violated(self, execution: Execution) -> frozenset[str]:
+        """Return what is violated if a stock loop can do it: a smaller counterexample must not be less real."""
+        violated = self._violated(execution)
+        return violated if violated and realise(execution.steps).reachable else frozenset()
 
     @staticmethod
     def _same(execution: Execution, invariant: str) -> Finding | None:

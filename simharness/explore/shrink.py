@@ -15,7 +15,67 @@ from simharness.core.schedule import Deviation, Schedule
 from simharness.errors import ReplayDiverged
 from simharness.explore.replay import follow
 
-Violates = Callable[[Execution], bool]
+Judge = Callable[[Execution], frozenset[str]]
+
+
+class Memory:
+    """What is known about schedules, for shrinking several findings of one program.
+
+    Args:
+        program: starts an execution.
+        judge: returns the ids of everything that a complete execution violates.
+    """
+
+    def __init__(self, program: Program, judge: Judge) -> None:
+        self.program = program
+        self._judge = judge
+        self._violated: dict[tuple[Deviation, ...], frozenset[str]] = {}
+        self._following: dict[tuple[Deviation, ...], list[Deviation]] = {}
+        self.executions = 0
+
+    def violated(self, schedule: Schedule) -> frozenset[str]:
+        """Return what a schedule violates; nothing if the program does not offer its choices."""
+        known = self._violated.get(schedule.deviations)
+        if known is None:
+            known = self._violated[schedule.deviations] = self._run(schedule)
+        return known
+
+    def _run(self, schedule: Schedule) -> frozenset[str]:
+        self.executions += 1
+        try:
+            execution = follow(self.program, schedule)
+        except ReplayDiverged:
+            return frozenset()
+        try:
+            return self._judge(execution)
+        finally:
+            execution.close()
+
+    def following(self, prefix: Schedule) -> list[Deviation]:
+        """Return every single deviation that can follow the last one of ``prefix``."""
+        known = self._following.get(prefix.deviations)
+        if known is None:
+            known = self._following[prefix.deviations] = self._look(prefix)
+        return known
+
+    def _look(self, prefix: Schedule) -> list[Deviation]:
+        self.executions += 1
+        first = prefix.deviations[-1].step + 1 if prefix.deviations else 0
+        decisions = prefix.by_step()
+        found: list[Deviation] = []
+        execution = self.program()
+        try:
+            while enabled := execution.enabled():
+                position = len(execution.steps)
+                decision = decisions.get(position, Deviation(position, 0))
+                if position >= first:
+                    found.extend(Deviation(position, index) for index in range(1, len(enabled)))
+                step = execution.step(enabled[decision.index], decision.values)
+                if position >= first:
+                    found.extend(_other_values(position, step.options))
+        finally:
+            execution.close()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +94,17 @@ class Shrunk:
 
 
 class Shrinker:
-    """Shrinks schedules of one program.
+    """Shrinks the schedules that violate one invariant.
 
     Args:
-        program: starts an execution.
-        violates: judges a complete execution.
-        budget: how many executions may be spent.
+        memory: runs schedules, and remembers them.
+        invariant: what must stay violated.
+        budget: how many schedules may be looked at.
     """
 
-    def __init__(self, program: Program, violates: Violates, budget: int = 400) -> None:
-        self._program = program
-        self._violates = violates
+    def __init__(self, memory: Memory, invariant: str, budget: int = 400) -> None:
+        self._memory = memory
+        self._invariant = invariant
         self._budget = budget
         self._spent = 0
 
@@ -91,39 +151,13 @@ class Shrinker:
         if self._spent >= self._budget:
             yield None
             return
-        for deviation in self._options(prefix):
-            yield from self._schedules(count - 1, Schedule((*prefix.deviations, deviation)))
-
-    def _options(self, prefix: Schedule) -> list[Deviation]:
-        """Return every single deviation that can follow the last one of ``prefix``."""
         self._spent += 1
-        first = prefix.deviations[-1].step + 1 if prefix.deviations else 0
-        decisions = prefix.by_step()
-        found: list[Deviation] = []
-        execution = self._program()
-        try:
-            while enabled := execution.enabled():
-                position = len(execution.steps)
-                decision = decisions.get(position, Deviation(position, 0))
-                if position >= first:
-                    found.extend(Deviation(position, index) for index in range(1, len(enabled)))
-                step = execution.step(enabled[decision.index], decision.values)
-                if position >= first:
-                    found.extend(_other_values(position, step.options))
-        finally:
-            execution.close()
-        return found
+        for deviation in self._memory.following(prefix):
+            yield from self._schedules(count - 1, Schedule((*prefix.deviations, deviation)))
 
     def _try(self, schedule: Schedule) -> bool:
         self._spent += 1
-        try:
-            execution = follow(self._program, schedule)
-        except (ReplayDiverged, IndexError):
-            return False
-        try:
-            return self._violates(execution)
-        finally:
-            execution.close()
+        return self._invariant in self._memory.violated(schedule)
 
 
 def _other_values(position: int, options: tuple[int, ...]) -> Iterator[Deviation]:

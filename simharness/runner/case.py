@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import trace
@@ -103,7 +102,7 @@ class Interrupted(KeyboardInterrupt):
 
 def counterexample_of(case: Case, proof: Proof) -> Counterexample:
     """Return the counterexample with its token."""
-    token = Token(case.subject, int(proof.digest[:8], 16), proof.schedule).encode()
+    token = Token(case.subject, int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant).encode()
     return Counterexample(
         proof.finding,
         proof.schedule,
@@ -118,10 +117,15 @@ def counterexample_of(case: Case, proof: Proof) -> Counterexample:
 
 def _progress(campaign: Campaign) -> Progress:
     statistics = campaign.search.statistics
-    low, high, eta_s = None, None, None
-    with suppress(AttributeError):
-        low, high, eta_s = campaign.search.estimate(campaign.elapsed_s)  # type: ignore[attr-defined]  # not every search has one
-    return Progress(statistics.executions, statistics.traces, low, high, eta_s, campaign.elapsed_s)
+    forecast = campaign.search.estimate(campaign.elapsed_s)
+    return Progress(
+        statistics.executions,
+        statistics.traces,
+        forecast.low,
+        forecast.high,
+        forecast.eta_s,
+        campaign.elapsed_s,
+    )
 
 
 # -- drawing ----------------------------------------------------------------------------------------------
@@ -185,8 +189,3 @@ def _draw(
         return drawing, None
     saved = save_timeline(options.report_dir, failing, passing, heading, counterexample)
     return drawing, saved.text
-
-
-def finding_of(findings: tuple[Finding, ...], invariant: str) -> Finding | None:
-    """Return the finding of an invariant."""
-    return next((finding for finding in findings if finding.invariant == invariant), None)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simharness.core import trace
-from simharness.core.execution import Execution, Program
+from simharness.core.execution import Program
 from simharness.errors import SimharnessError
 from simharness.explore.replay import follow
-from simharness.explore.shrink import Shrinker
+from simharness.explore.shrink import Memory
 from simharness.core.schedule import Schedule
 from simharness.runner.setting import setting_of, system_of
 from simharness.world.stage import staged
@@ -65,15 +65,9 @@ def digests(case: Case) -> list[str]:
 
 
 def _schedules(program: Program) -> list[Schedule]:
-    shrinker = Shrinker(program, _never)
-    options = shrinker.single_deviations()
+    options = Memory(program, lambda _: frozenset()).following(Schedule())
     stride = max(1, len(options) // _SCHEDULES)
     return [Schedule(), *[Schedule((deviation,)) for deviation in options[::stride][:_SCHEDULES]]]
-
-
-def _never(execution: Execution) -> bool:
-    del execution
-    return False
 
 
 def _in_another_process(case: Case, seed: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simharness.core.token import decode
+from simharness.core.token import Token, decode
 from simharness.core.verdict import Counterexample, RecordedExecution
 from simharness.errors import ReplayDiverged
 from simharness.explore.reachable import realise
@@ -34,16 +34,20 @@ def replay(token: str, scenarios: Sequence[Scenario], layout: Layout) -> ReplayO
             failing = record(stage.program, decoded.schedule)
         except ReplayDiverged as diverged:
             return ReplayOutcome(happened_again=False, diverged=str(diverged), text=str(diverged))
-        return _judge(case, stage, failing, token, decoded.trace, layout)
+        return _judge(case, stage, failing, token, decoded, layout)
 
 
 def _judge(
-    case: Case, stage: Stage, failing: RecordedExecution, token: str, expected: int, layout: Layout
+    case: Case, stage: Stage, failing: RecordedExecution, token: str, decoded: Token, layout: Layout
 ) -> ReplayOutcome:
     from simharness.report.timeline import Heading, render
 
-    same_trace = int(failing.digest[:8], 16) == expected
-    refuting = [finding for finding in failing.findings if not finding.warning]
+    same_trace = int(failing.digest[:8], 16) == decoded.trace
+    refuting = [
+        finding
+        for finding in failing.findings
+        if not finding.warning and decoded.invariant in ("", finding.invariant)
+    ]
     if not refuting:
         how = "the same trace" if same_trace else "another trace: the code or the scenario has changed since"
         text = f"it no longer happens: {case.title} holds under this schedule ({how}, digest {failing.digest})"

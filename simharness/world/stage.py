@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from simharness.core.execution import Program
 from simharness.core.footprint import recorder
-from simharness.database.pool import commuting_checkouts
+from simharness.database.pool import commuting_checkouts, loaded_by
 from simharness.loop.guard import determinism_guard
-from simharness.instrument import Instrumenter, instrumented, watch_modules
+from simharness.instrument import Instrumenter, adopt, instrumented, watch_modules
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
@@ -87,6 +87,7 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         if database is not None:
             database.prepare(lambda connection: system.create(connection, setting))
         instrumenter = stack.enter_context(instrumented(system.watched))
+        stack.enter_context(loaded_by(adopt))
         stage = Stage(setting, system, database, instrumenter)
         stage = replace(stage, foreign=_foreign_code(stage))
         stack.enter_context(collected_between_executions())
