@@ -70,7 +70,7 @@ def bot_update(*, commit_first: bool) -> Coroutines:
 
 
 def accesses(*tasks: str) -> Coroutines:
-    """Return a program in which each task makes the calls that its word spells: ``w`` writes the one key, ``r`` reads."""
+    """Return a program in which each task makes the calls of its word: ``w`` writes the one key, ``r`` reads it."""
 
     async def run() -> Callable[[], Any]:
         log: list[tuple[int, int]] = []
