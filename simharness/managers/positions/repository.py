@@ -6,6 +6,7 @@ A position's id travels as text, as `PositionState.id` has it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -137,9 +138,7 @@ class PositionRepository:
         row_id = _row_id(position_id)
         async with self._sessions.begin() as session:
             if reference is None:
-                query = select(OrderRow.reference).where(OrderRow.position_id == row_id, OrderRow.role == role)
-                number = len((await session.scalars(query)).all()) + 1
-                reference = f"{prefix}{position_id}-{role}-{number}"
+                reference = await _free_reference(session, f"{prefix}{position_id}-{role}")
             session.add(
                 OrderRow(
                     reference=reference,
@@ -206,6 +205,15 @@ class PositionRepository:
             cost = fill.quantity * fill.price
             flow += (cost if fill.side == "sell" else -cost) - fill.fee
         return flow
+
+
+async def _free_reference(session: AsyncSession, stem: str) -> str:
+    """Return the first of `stem-1`, `stem-2`, … that no order has; looking them up by key reads no other order."""
+    for number in itertools.count(1):
+        reference = f"{stem}-{number}"
+        if await session.get(OrderRow, reference) is None:
+            break
+    return reference
 
 
 async def _book(session: AsyncSession, order: OrderRow, fills: Iterable[Fill]) -> None:
