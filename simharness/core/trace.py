@@ -6,7 +6,7 @@ steps with the same causal pasts, hence the same :func:`fingerprint`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from simharness.core import name
@@ -124,6 +124,11 @@ def fingerprint(steps: Sequence[Step], order: HappensBefore) -> int:
     for value in step_fingerprints(steps, order):
         total += int.from_bytes(blake2b(value.to_bytes(9, "big", signed=True), digest_size=16).digest(), "big")
     return total & ((1 << 128) - 1)
+
+
+def combined(fingerprints: Iterable[int]) -> str:
+    """Return 32 hex digits over a set of interleavings; the order in which they were explored makes no difference."""
+    return f"{sum(fingerprints) & ((1 << 128) - 1):032x}"
 
 
 def digest(steps: Sequence[Step]) -> str:

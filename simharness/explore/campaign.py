@@ -100,6 +100,7 @@ class Campaign:
     exhausted: bool = False
     interrupted: bool = False
     passing: Path | None = None
+    _traces: int = 0
     started_s: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -136,7 +137,9 @@ class Campaign:
     def _judge(self, execution: Execution) -> None:
         outcome, findings = execution.conclude()
         key = outcome if isinstance(outcome, Hashable) and _hashable(outcome) else repr(outcome)
-        self.outcomes[key] = self.outcomes.get(key, 0) + 1
+        if self.search.statistics.traces > self._traces:
+            self._traces = self.search.statistics.traces
+            self.outcomes[key] = self.outcomes.get(key, 0) + 1
         if not findings:
             if self.passing is None:
                 self.passing = path_of(execution.steps)

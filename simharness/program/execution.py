@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from simharness.core.footprint import PYHEAP, recorder
 from simharness.core.verdict import Finding
+from simharness.instrument import Instrumenter
+from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution
 from simharness.loop.futures import is_done, unseen_exception
 from simharness.program.world import World, enter_world
@@ -21,15 +24,40 @@ class ProgramExecution(LoopExecution):
     Args:
         program: a coroutine function without arguments that builds its state anew.
         check: judges the outcome: an exception or ``False`` is a violation.
+        instrumenter: names the objects of the program; None without heap tracking.
+        opaque: whether every step of the program counts as touching the whole heap.
         options: see ``LoopExecution``.
     """
 
-    def __init__(self, program: ProgramFunction, check: Check | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        program: ProgramFunction,
+        check: Check | None = None,
+        *,
+        instrumenter: Instrumenter | None = None,
+        opaque: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self._check = check
+        self._opaque = opaque
+        self._instrumenter = instrumenter
+        if instrumenter is not None:
+            instrumenter.begin_execution()
         world = World(self.loop)
         self.call(lambda: enter_world(world))
         self._main = self.spawn(program())
+
+    def after_action(self, item: Item) -> None:
+        """Charge the whole heap where nobody knows what a step touched."""
+        if self._opaque:
+            recorder.write(PYHEAP)
+
+    def close(self) -> None:
+        """Drop everything, also half-way."""
+        super().close()
+        if self._instrumenter is not None:
+            self._instrumenter.end_execution()
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return what the program returned (called, if it is a callable) and every exception that it caused."""

@@ -79,7 +79,7 @@ def render(
         *layout.labelled("Lanes", layout.flow(legend(gutter), width - 8)),
         *_folded(selection, width),
         *layout.labelled("Marks", layout.flow(_marks(comparison), width - 8)),
-        *_next(counterexample, width, ascii_only),
+        *_next(counterexample, width, ascii_only, full),
     ]
     text = layout.join(lines)
     return text if color else layout.plain(text)
@@ -200,11 +200,11 @@ def _folded(selection: tuple[Item, ...], width: int) -> list[Text]:
     return layout.labelled("Folded", layout.wrap(f"{text} (--full shows them)", width - 8)) if text else []
 
 
-def _next(counterexample: Counterexample, width: int, ascii_only: bool) -> list[Text]:
+def _next(counterexample: Counterexample, width: int, ascii_only: bool, full: bool) -> list[Text]:
     answer = {True: "yes", False: "no (a warning: it does not refute)", None: "not known"}
     reach = f"reachable on stock asyncio: {answer[counterexample.reachable_on_stock_asyncio]}"
     lines: list[Text] = []
-    if counterexample.deliveries:
+    if full and counterexample.deliveries:
         deliveries = "; ".join(counterexample.deliveries)
         wrapped = layout.wrap(layout.clean(deliveries, ascii_only=ascii_only), width - 8)
         lines.extend(layout.labelled("Stock", wrapped))

@@ -25,6 +25,9 @@ from simharness.world.stage import Stage, narrating, staged
 if TYPE_CHECKING:
     from simharness.scenario.case import Case
 
+# Schedules that may be looked at to make one counterexample smaller.
+_SHRINK_BUDGET = 150
+
 Report = Callable[[Progress], None]
 
 
@@ -60,7 +63,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         stock=explore.semantics == "stock",
     )
     campaign.run()
-    proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs()
+    proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs(_SHRINK_BUDGET)
     counterexamples, warnings, timelines, reports = [], [], {}, {}
     for proof in proofs:
         counterexample = counterexample_of(case, proof)
@@ -161,7 +164,8 @@ def contrast(program: Program, failing: RecordedExecution, invariant: str) -> Re
         _, findings = execution.conclude()
         return all(finding.invariant != invariant for finding in findings)
 
-    path = nearest_passing(program, failing.steps, passes)
+    step = next((finding.step for finding in failing.findings if finding.invariant == invariant), None)
+    path = nearest_passing(program, failing.steps, passes, step)
     return None if path is None else record_path(program, path)
 
 

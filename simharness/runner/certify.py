@@ -6,6 +6,7 @@ import platform
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from simharness.core import trace
 from simharness.core.verdict import Certificate
 
 if TYPE_CHECKING:
@@ -55,16 +56,8 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
         blocked=statistics.blocked,
         duplicates=statistics.duplicates,
         exhausted=campaign.exhausted,
-        traces_digest=traces_digest(statistics.fingerprints),
+        traces_digest=trace.combined(statistics.fingerprints),
         assumptions=(*ASSUMPTIONS, *((f"faults: {', '.join(setting.faults)}",) if setting.faults else ())),
         checks={"probes": statistics.probes, "probe audit": "every probe", "rules": list(setting.rules), **checks},
         holes=tuple(stage.holes()),
     )
-
-
-def traces_digest(fingerprints: set[int]) -> str:
-    """Return 32 hex digits over the set of explored interleavings; independent of the order of exploration."""
-    total = 0
-    for fingerprint in fingerprints:
-        total += fingerprint
-    return f"{total & ((1 << 128) - 1):032x}"

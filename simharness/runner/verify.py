@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simharness.core import trace
 from simharness.errors import ScenarioError
 from simharness.explore.campaign import Campaign, Limits
 from simharness.explore.strategy import build
-from simharness.runner.certify import traces_digest, versions
+from simharness.runner.certify import versions
 from simharness.runner.result import Verification
 from simharness.runner.setting import setting_of, system_of
 from simharness.world.stage import staged
@@ -46,7 +47,7 @@ def verify(path: Path) -> Verification:
         "executions": statistics.executions,
         "traces": statistics.traces,
         "exhausted": campaign.exhausted,
-        "traces_digest": traces_digest(statistics.fingerprints),
+        "traces_digest": trace.combined(statistics.fingerprints),
         "verdict": campaign.verdict().value,
     }
     for key, value in found.items():

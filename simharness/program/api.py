@@ -1,0 +1,203 @@
+"""The public functions: explore any asyncio program, replay what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from importlib import metadata
+from platform import python_version
+from typing import Any, Literal
+
+from simharness.core import trace
+from simharness.core.time import parse_duration_ns, seconds_to_ns
+from simharness.core.token import Token, decode, subject_of
+from simharness.core.verdict import Certificate, Verdict
+from simharness.errors import TokenError
+from simharness.explore.campaign import Campaign, Limits, Proof
+from simharness.explore.replay import follow
+from simharness.explore.strategy import build
+from simharness.loop.execution import Semantics
+from simharness.program.result import Replayed, Result, Violation
+from simharness.program.stage import ProgramStage, program_staged
+
+Program = Callable[[], Coroutine[Any, Any, Any]]
+
+_ASSUMPTIONS = (
+    "the program builds its state anew whenever it is called",
+    "one event loop in one thread; functions sent to threads run atomically",
+    "virtual time moves only when timers fire",
+)
+
+
+def explore(
+    program: Program,
+    *,
+    semantics: Literal["stock", "quiescent", "any-order"] = "stock",
+    strategy: str = "dpor",
+    faults: int = 0,
+    executions: int | None = 100_000,
+    time: float | str | None = None,
+    instrument: tuple[str, ...] | list[str] = (),
+    check: Callable[[Any], object] | None = None,
+    seed: int = 0,
+    horizon: str | None = None,
+) -> Result:
+    """Run a program under every order in which replies, events and timers can arrive.
+
+    An execution ends when nothing can happen any more, not when the coroutine returns. If the program returns a
+    callable, it is called then, outside of the exploration, and gives the outcome: so nothing has to be joined for the
+    sake of looking at the result.
+
+    Args:
+        program: a coroutine function without arguments that builds its state anew.
+        semantics: ``stock`` (all that asyncio can do, and labels on what it cannot), ``quiescent`` (a cascade is one
+            step) or ``any-order`` (every ready task step is a choice).
+        strategy: ``dpor`` (one execution for each interleaving), ``brute`` (every schedule), or sampling: ``pos``,
+            ``pct``, ``random``, ``swarm``.
+        faults: at most so many answers other than the first at ``world().choose(…, fault=True)`` in one execution.
+        executions: stop after so many; None for no limit.
+        time: stop after so much wall time: seconds, or a text such as ``60s``; None for no limit.
+        instrument: packages under test, besides the module of the program, whose heap is tracked.
+        check: judges the outcome; an exception or ``False`` is a violation.
+        seed: of sampling strategies.
+        horizon: virtual time after which no timer fires, such as ``10m``; None for no horizon.
+
+    Returns:
+        What was found. An exception in the program, in a task that nobody awaits, or in ``check`` is a violation.
+
+    Raises:
+        ScenarioError: there is no such strategy.
+        Nondeterminism: something outside of the simulation influenced the program.
+        SelfCheckFailed: the exploration is not sound for this program; the message names the hole.
+    """
+    limits = Limits(executions, _wall_time_ns(time))
+    with program_staged(
+        program,
+        check,
+        semantics=Semantics(semantics),
+        faults=faults,
+        horizon_ns=None if horizon is None else parse_duration_ns(horizon),
+        packages=tuple(instrument),
+    ) as stage:
+        search = build(strategy, stage.program, seed=seed)
+        campaign = Campaign(stage.program, search, limits, stock=semantics == "stock")
+        campaign.run()
+        violations = [(proof, _violation(program, proof)) for proof in campaign.proofs()]
+        result = _result(stage, campaign, strategy, horizon, violations)
+    if campaign.interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def replay(
+    program: Program,
+    token: str,
+    *,
+    check: Callable[[Any], object] | None = None,
+    instrument: tuple[str, ...] | list[str] = (),
+    semantics: Literal["stock", "quiescent", "any-order"] = "stock",
+    faults: int = 0,
+) -> Replayed:
+    """Run the schedule of a token once more.
+
+    Args:
+        program: the program that the token came from.
+        token: from a :class:`Violation`.
+        check: as it was given to :func:`explore`; and so on for the other arguments.
+
+    Raises:
+        TokenError: the token is damaged or belongs to another program.
+        ReplayDiverged: the program does not offer what the schedule asks for.
+    """
+    decoded = decode(token)
+    if decoded.subject != _subject(program):
+        raise TokenError(f"the token belongs to another program than {program.__module__}.{program.__qualname__}")
+    with program_staged(
+        program, check, semantics=Semantics(semantics), faults=faults, packages=tuple(instrument)
+    ) as stage:
+        execution = follow(stage.program, decoded.schedule)
+        try:
+            outcome, findings = execution.conclude()
+            digest = trace.digest(execution.steps)
+            return Replayed(
+                happened_again=any(decoded.invariant in ("", finding.invariant) for finding in findings),
+                same_trace=int(digest[:8], 16) == decoded.trace,
+                outcome=outcome,
+                messages=tuple(finding.message for finding in findings),
+                digest=digest,
+                steps=tuple(str(step) for step in execution.steps),
+            )
+        finally:
+            execution.close()
+
+
+def _wall_time_ns(time: float | str | None) -> int | None:
+    if time is None:
+        return None
+    return parse_duration_ns(time) if isinstance(time, str) else seconds_to_ns(time)
+
+
+def _subject(program: Program) -> int:
+    function = getattr(program, "func", program)
+    return subject_of("program", function.__qualname__)
+
+
+def _violation(program: Program, proof: Proof) -> Violation:
+    token = Token(_subject(program), int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant)
+    return Violation(
+        proof.finding.invariant,
+        proof.finding.message,
+        token.encode(),
+        proof.reachable,
+        len(proof.schedule.deviations),
+        proof.minimal,
+        proof.deliveries,
+    )
+
+
+def _result(
+    stage: ProgramStage,
+    campaign: Campaign,
+    strategy: str,
+    horizon: str | None,
+    violations: list[tuple[Proof, Violation]],
+) -> Result:
+    statistics = campaign.search.statistics
+    verdict = campaign.verdict()
+    forecast = campaign.search.estimate(campaign.elapsed_s)
+    coverage = campaign.search.coverage()
+    certificate = Certificate(
+        semantics=stage.semantics.value,
+        latency="any",
+        faults=stage.faults,
+        horizon=horizon or "none",
+        dependence=stage.dependence,
+        bounds=tuple(campaign.bounds),
+        versions={"python": python_version(), "simharness": metadata.version("simharness")},
+        strategy=strategy,
+        executions=statistics.executions,
+        traces=statistics.traces,
+        blocked=statistics.blocked,
+        duplicates=statistics.duplicates,
+        exhausted=campaign.exhausted,
+        traces_digest=trace.combined(statistics.fingerprints),
+        assumptions=_ASSUMPTIONS,
+        checks={"probes": statistics.probes, "probe audit": "every probe"},
+        holes=stage.reasons,
+    )
+    return Result(
+        verdict=verdict,
+        executions=statistics.executions,
+        traces=statistics.traces,
+        blocked=statistics.blocked,
+        duplicates=statistics.duplicates,
+        outcomes=dict(campaign.outcomes),
+        violations=tuple(each for proof, each in violations if not _warns(proof, verdict)),
+        warnings=tuple(each for proof, each in violations if _warns(proof, verdict)),
+        certificate=certificate,
+        estimate=None if forecast.low is None or forecast.high is None else (forecast.low, forecast.high),
+        unseen=None if coverage is None else coverage.unseen,
+    )
+
+
+def _warns(proof: Proof, verdict: Verdict) -> bool:
+    return proof.finding.warning or (proof.reachable is False and verdict is not Verdict.VIOLATED)

@@ -1,0 +1,115 @@
+"""What is set up once for a plain program: patches, instrumentation, warm-up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from simharness.instrument import Instrumenter, instrumented, watch_modules
+from simharness.loop.execution import Semantics
+from simharness.loop.garbage import collected_between_executions
+from simharness.loop.guard import determinism_guard
+from simharness.loop.primitives import tracked_asyncio
+from simharness.program.execution import Check, ProgramExecution, ProgramFunction
+
+
+@dataclass(slots=True)
+class ProgramStage:
+    """A program, ready to be executed as often as one likes.
+
+    Args:
+        function: the program.
+        check: judges outcomes.
+        semantics: see ``loop.execution.Semantics``.
+        faults: budget of fault choices.
+        horizon_ns: timers later than this never fire; None for no horizon.
+        instrumenter: tracks the heap.
+        opaque: whether some of the code that runs is not tracked, so that every step may have touched anything.
+        reasons: why it is opaque.
+    """
+
+    function: ProgramFunction
+    check: Check | None
+    semantics: Semantics
+    faults: int
+    horizon_ns: int | None
+    instrumenter: Instrumenter
+    opaque: bool = False
+    reasons: tuple[str, ...] = ()
+
+    def program(self) -> ProgramExecution:
+        """Start an execution."""
+        return ProgramExecution(
+            self.function,
+            self.check,
+            instrumenter=self.instrumenter,
+            opaque=self.opaque,
+            semantics=self.semantics,
+            faults=self.faults,
+            horizon_ns=self.horizon_ns,
+        )
+
+    @property
+    def dependence(self) -> str:
+        """How finely steps are told apart, for the certificate."""
+        if self.opaque:
+            return "asyncio primitives, and one key for the whole heap: some of the code that runs is not tracked"
+        packages = ", ".join([self.function.__module__, *self.instrumenter.packages])
+        return f"asyncio primitives, heap of {packages}"
+
+    def judge_code(self) -> None:
+        """Run the base order once and look for code that nobody tracks."""
+        with watch_modules() as seen:
+            execution = self.program()
+            while enabled := execution.enabled():
+                execution.step(enabled[0])
+            execution.close()
+        reasons = [
+            f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
+        ]
+        reasons += [
+            f"code of {module} runs untracked; pass instrument=({module.partition('.')[0]!r},)"
+            for module in sorted(seen)
+            if _is_foreign(module)
+        ]
+        self.reasons = tuple(reasons)
+        self.opaque = bool(reasons)
+
+
+# What runs without being part of any package: namespaces of generated code, the import system's hooks.
+_GENERATED = ("?", "namedtuple_", "__editable__", "_distutils_hack")
+
+
+def _is_foreign(module: str) -> bool:
+    return not module.startswith(_GENERATED) and module.partition(".")[0] not in sys.stdlib_module_names
+
+
+@contextmanager
+def program_staged(
+    function: ProgramFunction,
+    check: Check | None = None,
+    *,
+    semantics: Semantics = Semantics.STOCK,
+    faults: int = 0,
+    horizon_ns: int | None = None,
+    packages: tuple[str, ...] = (),
+) -> Iterator[ProgramStage]:
+    """Prepare a program; see :class:`ProgramStage` for the arguments."""
+    with ExitStack() as stack:
+        stack.enter_context(tracked_asyncio())
+        stack.enter_context(determinism_guard())
+        instrumenter = stack.enter_context(instrumented(packages, program=_plain(function)))
+        stage = ProgramStage(function, check, semantics, faults, horizon_ns, instrumenter)
+        stage.judge_code()
+        stack.enter_context(collected_between_executions())
+        yield stage
+
+
+def _plain(function: Any) -> Any:
+    """Return what the instrumenter can rewrite: the function behind a partial or a bound method."""
+    while hasattr(function, "func"):
+        function = function.func
+    return function
