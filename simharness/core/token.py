@@ -1,7 +1,8 @@
 """Replay tokens: a schedule and a fingerprint of what it belongs to, in a few characters.
 
 ``sh1-`` + Crockford base32 of: subject (4 bytes) · trace digest (4 bytes) · invariant (length and text) · step count ·
-deviations as gaps · check (2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower case and these look-alikes are read as meant.
+deviations as gaps · check (2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower case and these
+look-alikes are read as meant.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Connection pools: which connection one gets, and whether it had to be opened first, must not matter.
 
-Idle connections lie in a list; who comes first takes one. Two tasks that take one each commute, although the list sees
-them in some order. The free list itself is handled where asyncio's queues are (``loop.primitives``); here the opening of
-a connection is kept out of the step that happens to need it.
+Idle connections lie in a list; who comes first takes one. Two tasks that take one each commute, although the list
+sees them in some order. The free list itself is handled where asyncio's queues are (``loop.primitives``); here the
+opening of a connection is kept out of the step that happens to need it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def commuting_checkouts() -> Iterator[None]:
         with recorder.aside():
             return original(pool)
 
-    Pool._create_connection = create_connection  # type: ignore[method-assign]  # restored below
+    Pool._create_connection = create_connection  # type: ignore[method-assign, assignment]  # restored below
     try:
         yield
     finally:

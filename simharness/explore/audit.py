@@ -173,8 +173,8 @@ def _run(program: Program, path: Path) -> tuple[list[Step], _End]:
 
 def _end(execution: Execution) -> _End:
     outcome, findings = execution.conclude()
-    # Positions of steps and times shift when steps are swapped; what is wrong must not.
-    return _End(outcome, tuple(sorted(_essence(finding) for finding in findings)))
+    # Positions of steps shift when steps are swapped, and so does at how many of them something is wrong; what, must not.
+    return _End(outcome, tuple(sorted({_essence(finding) for finding in findings})))
 
 
 def _essence(finding: Finding) -> tuple[str, str]:

@@ -260,7 +260,7 @@ class OptimalExplorer:
                 if not frame.sleep.covers(reversal):
                     insert(frame.tree, reversal)
 
-    def _reversals(  # noqa: PLR0917 — a race, and the execution it stands in
+    def _reversals(
         self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]
     ) -> list[Probe]:
         """Return what step j does when it comes before step i; nothing if it cannot run then.
@@ -284,7 +284,7 @@ class OptimalExplorer:
             values = _following(other.values, other.options)
         return found
 
-    def _probe(  # noqa: PLR0917 — a race, and the execution it stands in
+    def _probe(
         self,
         frame: Frame,
         steps: list[Step],
@@ -308,7 +308,7 @@ class OptimalExplorer:
             return self._measured(frame, steps, i, j, body, values)
         return probe
 
-    def _measured(  # noqa: PLR0917 — as above
+    def _measured(
         self, frame: Frame, steps: list[Step], i: int, j: int, body: list[int], values: Values
     ) -> Probe | None:
         schedule = (*[(steps[k].process, steps[k].values) for k in body], (steps[j].process, values))

@@ -48,7 +48,6 @@ class Item:
         self.ready = ready
         self.timer = timer
 
-
     @property
     def acts(self) -> bool:
         """Whether it happens at an outside actor."""

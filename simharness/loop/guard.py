@@ -109,7 +109,9 @@ def _patches() -> list[tuple[Any, str, Any]]:
         (
             threading.Thread,
             "start",
-            _forbidden(threading.Thread.start, "a thread starts", "use asyncio.to_thread, which simharness runs inline"),
+            _forbidden(
+                threading.Thread.start, "a thread starts", "use asyncio.to_thread, which simharness runs inline"
+            ),
         ),
         (
             subprocess.Popen,

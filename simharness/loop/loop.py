@@ -8,7 +8,7 @@ from asyncio import events
 from collections.abc import Callable
 from contextvars import Context
 from types import CellType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from simharness.core import name
 from simharness.core.agenda import WorldEvent
@@ -256,7 +256,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Return a future."""
         return TrackedFuture(loop=self) if self._tracking else asyncio.Future(loop=self)
 
-    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]  # typeshed lists them
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """Wrap a coroutine."""
         if self.abandoned:
             # Code that is being closed half-way starts its clean-up; nobody will run it.
@@ -264,7 +264,8 @@ class SimLoop(asyncio.BaseEventLoop):
             raise asyncio.CancelledError
         factory = self.get_task_factory()
         if factory is not None:
-            return factory(self, coro, **{key: value for key, value in options.items() if value is not None})
+            given = {key: value for key, value in options.items() if value is not None}
+            return cast("asyncio.Task[Any]", factory(self, coro, **given))
         if not self._tracking:
             task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
             self.adopt(task)
@@ -303,11 +304,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self.offer(WorldEvent(process, Kind.EXECUTE, f"{label} in a thread", execute))
         return future
 
-    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:  # type: ignore[override]  # typeshed lists thirty options
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
         """Ask the simulated network."""
         return await self.network.connect(self, protocol_factory, host=host, port=port, **options)
 
-    async def create_unix_connection(self, protocol_factory: Any, path: Any = None, **options: Any) -> Any:  # type: ignore[override]  # as above
+    async def create_unix_connection(self, protocol_factory: Any, path: Any = None, **options: Any) -> Any:
         """Ask the simulated network."""
         return await self.network.connect(self, protocol_factory, path=path, **options)
 
@@ -315,7 +316,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Refuse: a real look-up asks a thread and the world outside."""
         raise Nondeterminism(f"the program resolves the name {host!r}: inside an execution there is no real network")
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # typeshed uses a TypeVarTuple
         """Accept and ignore: no signal arrives inside an execution."""
 
     def remove_signal_handler(self, sig: int) -> bool:

@@ -172,7 +172,7 @@ def tracked_asyncio() -> Iterator[None]:
         finally:
             _depth -= 1
         return
-    undo = [(cls, _replace(cls, _tracked_class(cls))) for cls in PRIMITIVES]
+    undo: list[tuple[Any, dict[str, Any]]] = [(cls, _replace(cls, _tracked_class(cls))) for cls in PRIMITIVES]
     undo.append((_GATHER, _replace(_GATHER, _tracked_gather())))
     undo.append((asyncio, _replace(asyncio, {"Future": TrackedFuture, "Task": TrackedTask})))
     undo.append((futures, _replace(futures, {"Future": TrackedFuture})))

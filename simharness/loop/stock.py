@@ -46,7 +46,7 @@ class StockOrder(LoopExecution):
             self._left -= 1
             return self.perform(*self._ready.popleft(), values)
         item = self.loop.queues.take(process)
-        if item.kind is Kind.EXECUTE or item.own_cascade and item.kind is Kind.TIMER:
+        if item.kind is Kind.EXECUTE or (item.own_cascade and item.kind is Kind.TIMER):
             return self.perform(process, item, values)
         if item.timer is not None:
             self._timers_read = True

@@ -195,7 +195,7 @@ def _result(
         warnings=tuple(each for proof, each in violations if _warns(proof, verdict)),
         certificate=certificate,
         estimate=None if forecast.low is None or forecast.high is None else (forecast.low, forecast.high),
-        unseen=None if coverage is None else coverage.unseen,
+        unseen=None if coverage is None else coverage.unseen_share,
     )
 
 

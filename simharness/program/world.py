@@ -74,16 +74,14 @@ class _Channel:
         self._requests = requests
         self._answers = answers
 
-    def request(
-        self, agenda: Agenda, label: str, fn: Callable[[], Any], future: asyncio.Future[Any]
-    ) -> WorldEvent:
+    def request(self, agenda: Agenda, label: str, fn: Callable[[], Any], future: asyncio.Future[Any]) -> WorldEvent:
         answers = self._requests if self._answers is None else self._answers
         own_cascade = self._answers is not None
 
         def execute() -> None:
             try:
                 result = fn()
-            except Exception as error:  # noqa: BLE001 — it is the answer
+            except Exception as error:
                 problem = error
                 deliver(lambda: future.set_exception(problem))
             else:

@@ -10,7 +10,7 @@ from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Schedule
 from simharness.core.token import Token
-from simharness.core.verdict import Counterexample, Finding, RecordedExecution, Verdict
+from simharness.core.verdict import Counterexample, RecordedExecution, Verdict
 from simharness.errors import ScenarioError, SimharnessError
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.contrast import nearest_passing
@@ -150,9 +150,7 @@ def record_path(program: Program, path: Path) -> RecordedExecution:
 def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
     try:
         outcome, findings = execution.conclude()
-        return RecordedExecution(
-            tuple(execution.steps), schedule, findings, trace.digest(execution.steps), outcome
-        )
+        return RecordedExecution(tuple(execution.steps), schedule, findings, trace.digest(execution.steps), outcome)
     finally:
         execution.close()
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from simharness.core import trace
 from simharness.core.execution import Program
+from simharness.core.schedule import Schedule
 from simharness.errors import SimharnessError
 from simharness.explore.replay import follow
 from simharness.explore.shrink import Memory
-from simharness.core.schedule import Schedule
 from simharness.runner.setting import setting_of, system_of
 from simharness.world.stage import staged
 
@@ -27,7 +27,7 @@ _HASH_SEEDS = ("0", "1", "42")
 
 def diagnose(cases: Sequence[Case]) -> list[str]:
     """Return what is wrong with the determinism of the cases, one line each; empty if nothing is."""
-    problems = []
+    problems: list[str] = []
     for case in cases:
         try:
             problems.extend(f"{case.title}: {problem}" for problem in _diagnose(case))
@@ -80,7 +80,7 @@ def _in_another_process(case: Case, seed: str) -> list[str]:
         "print(json.dumps(digests(case)))\n"
     )
     argument = json.dumps([case.scenario.path, case.values])
-    done = subprocess.run(  # noqa: S603 — our own interpreter with our own code
+    done = subprocess.run(
         [sys.executable, "-c", code, argument],
         env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,

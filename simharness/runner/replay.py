@@ -15,8 +15,7 @@ from simharness.runner.setting import setting_of, system_of
 from simharness.world.stage import Stage, staged
 
 if TYPE_CHECKING:
-    from simharness.scenario.case import Case
-    from simharness.scenario.case import Scenario
+    from simharness.scenario.case import Case, Scenario
 
 
 def replay(token: str, scenarios: Sequence[Scenario], layout: Layout) -> ReplayOutcome:
@@ -44,9 +43,7 @@ def _judge(
 
     same_trace = int(failing.digest[:8], 16) == decoded.trace
     refuting = [
-        finding
-        for finding in failing.findings
-        if not finding.warning and decoded.invariant in ("", finding.invariant)
+        finding for finding in failing.findings if not finding.warning and decoded.invariant in ("", finding.invariant)
     ]
     if not refuting:
         how = "the same trace" if same_trace else "another trace: the code or the scenario has changed since"
@@ -71,6 +68,8 @@ def _judge(
         ascii_only=layout.ascii_only,
         full=layout.full,
     )
-    note = "" if same_trace else "\nThe trace differs from the recorded one: the code or the scenario has changed since."
+    note = (
+        "" if same_trace else "\nThe trace differs from the recorded one: the code or the scenario has changed since."
+    )
     digest = f"\nTrace   digest {failing.digest}{note}"
     return ReplayOutcome(happened_again=True, diverged=None, text=drawing.plain + digest, drawing=drawing)

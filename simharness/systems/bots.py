@@ -13,11 +13,11 @@ from simharness.core.lane import current_lane
 from simharness.database.pool import warm_up
 from simharness.errors import ScenarioError
 from simharness.invariants.snapshot import BookedExecution, LocalOrder, LocalState, Memory, Owner, OwnerState, Snapshot
+from simharness.loop.loop import SimLoop
 from simharness.managers.bots import create_app, create_session_factory
 from simharness.managers.bots.cancel_policies import CANCEL_POLICIES
 from simharness.managers.bots.ids import client_order_id
 from simharness.managers.bots.models import Base, Bot, BotStatus, Order, OrderStatus, Side
-from simharness.loop.loop import SimLoop
 from simharness.venue import Order as VenueOrder
 from simharness.venue import OrderRequest, OrderType, Venue, place_order
 from simharness.venue import Side as VenueSide

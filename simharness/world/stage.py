@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from simharness.core.execution import Program
 from simharness.core.footprint import recorder
 from simharness.database.pool import commuting_checkouts, loaded_by
-from simharness.loop.guard import determinism_guard
 from simharness.instrument import Instrumenter, adopt, instrumented, watch_modules
 from simharness.loop.garbage import collected_between_executions
+from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
 from simharness.world.setting import Setting
@@ -46,7 +46,6 @@ class Stage:
     def program(self) -> Program:
         """The same, as the explorer wants it."""
         return self.world
-
 
     @property
     def dependence(self) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane
-from simharness.core.footprint import recorder
-from simharness.core.step import Operation
 from simharness.core.verdict import Finding
 from simharness.invariants.view import View
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution, Semantics
-from simharness.loop.futures import is_done, unseen_exception
+from simharness.loop.futures import unseen_exception
 from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients

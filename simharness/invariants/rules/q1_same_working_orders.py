@@ -25,8 +25,8 @@ class SameWorkingOrders(Rule):
                 yield Breach(f"{key} is {order.state}, but the venue has no such open order ({order.exchange_id})")
             if order.state is LocalState.INTENT:
                 yield Breach(f"{key} is still an intent: nobody found out whether the venue has the order")
-        for order_id, order in sorted(there.items()):
-            known = view.order_at(order_id, order.request.client_id)
+        for order_id, open_order in sorted(there.items()):
+            known = view.order_at(order_id, open_order.request.client_id)
             if known is None:
                 yield Breach(f"{order_id} works at the venue and is in no row")
             elif known.state not in _OPEN:

@@ -32,5 +32,6 @@ class ReasonBeforeEffect(Rule):
         row = view.observe(known.key)
         if isinstance(row, LocalOrder) and row.reason is None:
             yield Breach(
-                f"the venue carried out the program's cancel of {report.order.id} while no reason was committed for {row.key}"
+                f"the venue carried out the program's cancel of {report.order.id} "
+                f"while no reason was committed for {row.key}"
             )
