@@ -1,4 +1,4 @@
-"""Compares the reduced search with searches that use none of the theory: what the differential tests and mutants share."""
+"""Compares the reduced search with searches that use none of the theory, for the differential tests and the mutants."""
 
 from __future__ import annotations
 
