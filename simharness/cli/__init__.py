@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _survive_odd_encodings()
     try:
-        from simharness.cli.app import parse  # noqa: PLC0415 — inside the guard, so that Ctrl-C is quiet at once
+        from simharness.cli.app import parse
 
         parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
         code = parsed if isinstance(parsed, int) else parsed.call()
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _internal(error: Exception) -> int:
     if os.environ.get("SIMHARNESS_TRACEBACK"):
-        import traceback  # noqa: PLC0415 — only for whoever asks for one
+        import traceback
 
         traceback.print_exception(error)
     text = " ".join(str(error).split())

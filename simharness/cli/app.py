@@ -90,7 +90,7 @@ def _command(module: str, /, **arguments: Any) -> Command:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 — 15 ms that only --version needs
+        from importlib.metadata import version
 
         typer.echo(f"simharness {version('simharness')}")
         raise typer.Exit

@@ -71,7 +71,7 @@ def terminal(stream: TextIO, wishes: Wishes, environment: Mapping[str, str] | No
 
 def rich_console(stream: TextIO, on: Terminal) -> Console:
     """Return a console that does what we decided and nothing of its own."""
-    from rich.console import Console  # noqa: PLC0415 — 25 ms that only drawings need
+    from rich.console import Console
 
     return Console(
         file=stream,

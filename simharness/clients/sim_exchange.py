@@ -81,7 +81,7 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
 
     # Orders
 
-    async def create_order(  # noqa: PLR0917 — ccxt's signature
+    async def create_order(
         self,
         symbol: str,
         type: str,  # noqa: A002 — ccxt's name of the argument

@@ -157,7 +157,7 @@ class SharedDict(dict[_K, _V]):
     __copy__ = copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[_K, _V]:
-        from copy import deepcopy  # noqa: PLC0415 — only here, and slow to import
+        from copy import deepcopy
 
         return deepcopy(self.copy(), memo)
 

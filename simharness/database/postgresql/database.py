@@ -90,7 +90,7 @@ class PostgresqlDatabase:
         """Return rows as committed, as text, through a session of our own; for invariants and outcomes."""
         return self._parking.monitor.query(sql)
 
-    async def connect(  # noqa: PLR0917 — the order in which loops pass these on
+    async def connect(
         self,
         loop: asyncio.AbstractEventLoop,
         protocol_factory: Callable[[], asyncio.BaseProtocol],

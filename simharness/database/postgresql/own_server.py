@@ -134,8 +134,8 @@ class OwnServer:
 
     def _dial(self, database: str, settings: Mapping[str, str]) -> Backend:
         # libpq authenticates, in whatever way the server asks for; then the session is ours.
-        from psycopg import pq  # noqa: PLC0415 — a driver of the extra
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415 — likewise
+        from psycopg import pq
+        from psycopg.conninfo import make_conninfo
 
         url = self._url.set(database=database).render_as_string(hide_password=False)
         target = make_conninfo(url, sslmode="disable", gssencmode="disable", options=_options(settings))

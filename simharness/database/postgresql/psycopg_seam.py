@@ -139,8 +139,8 @@ class PsycopgSeam:
 
     def begin(self, bridge: Bridge) -> None:
         """Patch psycopg and listen."""
-        import psycopg  # noqa: PLC0415 — a driver of the extra; not every program that starts the harness has it
-        from psycopg import waiting  # noqa: PLC0415 — likewise
+        import psycopg
+        from psycopg import waiting
 
         self._bridge = bridge
         if self._listener is None:
@@ -181,8 +181,8 @@ class PsycopgSeam:
         setattr(owner, attribute, replacement)
 
     def _connect_wrapper(self) -> Callable[..., Any]:
-        from psycopg import AsyncConnection  # noqa: PLC0415 — a driver of the extra
-        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 — likewise
+        from psycopg import AsyncConnection
+        from psycopg.conninfo import conninfo_to_dict
 
         original = vars(AsyncConnection)["connect"].__func__
 

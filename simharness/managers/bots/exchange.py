@@ -35,7 +35,7 @@ class ExchangeClient(Protocol):
     Every method raises the error classes of `ccxt.base.errors`.
     """
 
-    async def create_order(  # noqa: PLR0917 — ccxt's signature
+    async def create_order(
         self,
         symbol: str,
         type: str,  # noqa: A002 — ccxt's parameter name

@@ -36,7 +36,7 @@ class ExchangeClient(Protocol):
 
     id: Any
 
-    async def create_order(  # noqa: PLR0917 — ccxt's signature
+    async def create_order(
         self,
         symbol: str,
         type: str,  # noqa: A002 — ccxt's name
