@@ -173,7 +173,7 @@ def _run(program: Program, path: Path) -> tuple[list[Step], _End]:
 
 def _end(execution: Execution) -> _End:
     outcome, findings = execution.conclude()
-    # Positions of steps shift when steps are swapped, and so does at how many of them something is wrong; what, must not.
+    # Where something is wrong, and at how many steps, shifts when steps are swapped; what is wrong must not.
     return _End(outcome, tuple(sorted({_essence(finding) for finding in findings})))
 
 
