@@ -83,7 +83,18 @@ def test_an_estimate_that_was_frozen_goes_on_as_if_it_had_not_been() -> None:
 def test_the_size_of_a_complete_tree_is_known_as_soon_as_its_branches_are() -> None:
     estimate = TreeEstimate()
     estimate.observe(["0", "0", "0"])
-    assert estimate.forecast([1, 1, 1], 1.0, exhausted=False).eta_s == pytest.approx(7.0)
+    forecast = estimate.forecast([1, 1, 1], 1.0, exhausted=False)
+    assert forecast == (1 + 3, 2 * 8, pytest.approx(7.0))  # low is what is owed for certain
+
+
+def test_later_branches_are_taken_to_be_as_much_smaller_as_earlier_ones_were() -> None:
+    """The first branch holds four executions and the second one; a fourth is owed while the third is under way."""
+    estimate = TreeEstimate()
+    for path in ("0a", "0b", "0c", "0d", "1a", "2a"):
+        estimate.observe(path)
+    # Four finished branches had siblings before them. They hold 1 + 1 + 1 + 1 executions, where 1 + 1 + 1 + 4 would
+    # have been expected; with the two that stand for no knowledge a factor of 6/9 on the mean of 6/3.
+    assert estimate.forecast([1, 0], 6.0, exhausted=False).eta_s == pytest.approx(6 / 3 * 6 / 9)
 
 
 # -- samples ----------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ import pytest
 from search_programs import accesses, first, program, spinning
 
 from simharness.core.choice import ChoicePoint
-from simharness.core.footprint import EMPTY
+from simharness.core.footprint import EMPTY, Footprint
 from simharness.core.name import static
 from simharness.core.step import Kind, Step
 from simharness.errors import SpinningProgram
 from simharness.explore.sampling.answers import RandomAnswers, SwarmAnswers
 from simharness.explore.sampling.pct import ConcurrencyTesting
+from simharness.explore.sampling.pos import PartialOrderSampling
 from simharness.explore.strategy import build
 
 SEEDS = range(5)
@@ -41,6 +42,38 @@ def test_partial_order_sampling_covers_what_there_is() -> None:
     for _ in first(search, 300):
         pass
     assert search.statistics.traces == 6  # the write comes after 0, 1 or 2 reads of one task and 0 or 1 of the other
+
+
+class Counting(random.Random):
+    """Counts how often it was asked."""
+
+    asked = 0
+
+    def random(self) -> float:
+        """Return a number that nobody expects."""
+        self.asked += 1
+        return super().random()
+
+
+def test_only_what_races_with_the_step_that_ran_gets_a_new_priority() -> None:
+    rng = Counting(0)
+    policy = PartialOrderSampling(rng)
+    key, other = static("key"), static("other key")
+    footprints = {
+        static("writer"): Footprint(writes=frozenset({key})),
+        static("reader"): Footprint(reads=frozenset({key})),
+        static("stranger"): Footprint(writes=frozenset({other})),
+    }
+    writer, everyone = static("writer"), list(footprints)
+    policy.begin()
+    for process in everyone:
+        policy.ran(Step(process, 0, Kind.HANDLE, None, "", footprints[process], None), [process])
+    policy.begin()
+    policy.pick(everyone)
+    assert rng.asked == 3
+    policy.ran(Step(writer, 0, Kind.HANDLE, None, "", footprints[writer], None), everyone)
+    policy.pick(everyone)
+    assert rng.asked == 3 + 2  # the writer's next step and the reader's, not the stranger's
 
 
 @pytest.mark.parametrize("strategy", ["pos", "pct", "random", "swarm"])
