@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+import threading
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simharness.core import trace
+from simharness.core import name, trace
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Schedule
 from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
+from simharness.explore.audit import audit
+from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
+from simharness.explore.exhaustive.dpor import DporSearch
 from simharness.explore.reachable import realise
 from simharness.explore.replay import Path, follow, path_of, straightened, walk
 from simharness.explore.shrink import Memory, Shrinker
@@ -53,6 +59,32 @@ class Candidate:
     number: int
     deliveries: tuple[tuple[int, int], ...] = ()
 
+    def freeze(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "finding": asdict(self.finding),
+            "path": _freeze_path(self.path),
+            "reachable": self.reachable,
+            "number": self.number,
+            "deliveries": self.deliveries,
+        }
+
+    @classmethod
+    def thaw(cls, form: dict[str, Any]) -> Candidate:
+        """Return what :meth:`freeze` made this of."""
+        finding = Finding(**{**form["finding"], "witness": tuple(form["finding"]["witness"])})
+        deliveries = tuple((position, ran) for position, ran in form["deliveries"])
+        return cls(finding, _thaw_path(form["path"]), form["reachable"], form["number"], deliveries)
+
+
+def _as_key(outcome: Any) -> Hashable:
+    """Return the outcome itself if it can be a key, else its text."""
+    try:
+        hash(outcome)
+    except TypeError:
+        return repr(outcome)
+    return outcome  # type: ignore[no-any-return]  # it has a hash
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -86,6 +118,8 @@ class Campaign:
         search: hands out complete executions.
         limits: when to stop.
         progress: called after every execution.
+        checkpoint: where the search is kept, so that it can go on after an interruption; None for nowhere.
+        summarise: turns an outcome into the key under which it is counted.
         stock: whether the semantics is ``stock``, so that reachability is a question at all.
     """
 
@@ -93,6 +127,8 @@ class Campaign:
     search: Search
     limits: Limits = Limits()
     progress: Callable[[Campaign], None] | None = None
+    checkpoint: Checkpoint | None = None
+    summarise: Callable[[Any], Hashable] = _as_key
     stock: bool = True
     outcomes: dict[Hashable, int] = field(default_factory=dict)
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
@@ -105,25 +141,78 @@ class Campaign:
 
     def run(self) -> None:
         """Search until the tree is exhausted or a limit is met; Ctrl-C ends it with what is known."""
-        deadline = None if self.limits.time_ns is None else self.started_s + self.limits.time_ns / 1e9
-        try:
+        with _interrupts() as pressed:
             for execution in self.search.executions():
                 self._judge(execution)
                 if self.progress is not None:
                     self.progress(self)
-                if self.limits.executions is not None and self._executions >= self.limits.executions:
-                    self.bounds.append(f"executions ≤ {self.limits.executions}")
+                bound = "interrupted" if pressed() else self._limit()
+                if bound is not None:
+                    self.interrupted = pressed()
+                    self.bounds.append(bound)
+                    self._keep(final=True)
                     break
-                if deadline is not None and time.monotonic() >= deadline:
-                    self.bounds.append(f"time ≤ {self.limits.time_ns // 1_000_000_000} s")  # type: ignore[operator]  # not None here
-                    break
-        except KeyboardInterrupt:
-            self.interrupted = True
-            self.bounds.append("interrupted")
-        # A limit that strikes with the last execution bounds nothing.
+                self._keep(final=False)
         self.exhausted = self.search.exhausted
-        if self.exhausted:
-            self.bounds.clear()
+        if self.exhausted and self.checkpoint is not None:
+            self.checkpoint.discard()
+
+    def _limit(self) -> str | None:
+        """Return the limit that has been reached. Whether anything was left is not known then."""
+        limits = self.limits
+        if limits.executions is not None and self._executions >= limits.executions:
+            return f"executions ≤ {limits.executions}"
+        if limits.time_ns is not None and self.elapsed_s * 1e9 >= limits.time_ns:
+            return f"time ≤ {limits.time_ns // 1_000_000_000} s"
+        return None
+
+    def _keep(self, *, final: bool) -> None:
+        """Write the checkpoint: now and then once the search has gone on for a while, and at the end."""
+        if self.checkpoint is None or not isinstance(self.search, DporSearch):
+            return
+        if final:
+            self.checkpoint.write(self.search, self.freeze())
+        elif self.elapsed_s > self.checkpoint.every_s:
+            self.checkpoint.write_if_due(self.search, self.freeze)
+
+    def freeze(self) -> Any:
+        """Return everything found so far as JSON; the keys of the outcomes must be texts."""
+        return {
+            "outcomes": dict(self.outcomes),
+            "traces": self._traces,
+            "elapsed_s": self.elapsed_s,
+            "candidates": {
+                invariant: [candidate.freeze() for candidate in known] for invariant, known in self.candidates.items()
+            },
+            "passing": None if self.passing is None else _freeze_path(self.passing),
+        }
+
+    def thaw(self, form: Any) -> None:
+        """Take over what :meth:`freeze` returned."""
+        self.outcomes = dict(form["outcomes"])
+        self._traces = form["traces"]
+        self.started_s = time.monotonic() - form["elapsed_s"]
+        self.candidates = {
+            invariant: [Candidate.thaw(each) for each in known] for invariant, known in form["candidates"].items()
+        }
+        self.passing = None if form["passing"] is None else _thaw_path(form["passing"])
+
+    def audit(self, pairs: int, seed: int) -> dict[str, Any]:
+        """Run random pairs of independent steps both ways round, in executions of every kind that was found.
+
+        Raises:
+            SelfCheckFailed: a swap made a difference: no verdict of this search may be trusted.
+        """
+        paths = [self.passing] if self.passing is not None else []
+        paths += [known[-1].path for _, known in sorted(self.candidates.items())]
+        distinct: list[Path] = []
+        for path in paths:
+            if path not in distinct:
+                distinct.append(path)
+        rng = random.Random(seed)
+        share = -(-pairs // max(1, len(distinct)))
+        swapped = sum(audit(self.program, path, pairs=share, rng=rng).swapped for path in distinct)
+        return {"commutation audit": f"{swapped} pairs in {len(distinct)} executions, no difference"}
 
     @property
     def _executions(self) -> int:
@@ -136,7 +225,7 @@ class Campaign:
 
     def _judge(self, execution: Execution) -> None:
         outcome, findings = execution.conclude()
-        key = outcome if isinstance(outcome, Hashable) and _hashable(outcome) else repr(outcome)
+        key = self.summarise(outcome)
         if self.search.statistics.traces > self._traces:
             self._traces = self.search.statistics.traces
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
@@ -239,9 +328,19 @@ def _first_of_each(findings: tuple[Finding, ...]) -> list[Finding]:
     return list(first.values())
 
 
-def _hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait for the end of an execution; signals can only be caught in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    with interrupt_between_executions() as pressed:
+        yield pressed
+
+
+def _freeze_path(path: Path) -> list[Any]:
+    return [[name.freeze(process), list(values)] for process, values in path]
+
+
+def _thaw_path(form: list[Any]) -> Path:
+    return [(name.thaw(process), tuple(values)) for process, values in form]

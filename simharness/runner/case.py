@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import trace
@@ -13,10 +15,13 @@ from simharness.core.token import Token
 from simharness.core.verdict import Counterexample, RecordedExecution, Verdict
 from simharness.errors import ScenarioError, SimharnessError
 from simharness.explore.campaign import Campaign, Limits, Proof
+from simharness.explore.checkpoint import Checkpoint, code_fingerprint
 from simharness.explore.contrast import nearest_passing
-from simharness.explore.replay import Path, follow, walk
-from simharness.explore.strategy import build
-from simharness.runner.certify import certify
+from simharness.explore.replay import Path as Moves
+from simharness.explore.replay import follow, walk
+from simharness.explore.strategy import Search, build
+from simharness.report.save import report_stem
+from simharness.runner.certify import certify, write_certificate
 from simharness.runner.observer import Progress
 from simharness.runner.result import CaseResult, RunOptions
 from simharness.runner.setting import setting_of, system_of
@@ -24,6 +29,11 @@ from simharness.world.stage import Stage, narrating, staged
 
 if TYPE_CHECKING:
     from simharness.scenario.case import Case
+
+_CHECKPOINTS = Path(".simharness")
+
+# Pairs of independent steps that every certificate rests on having been swapped without a difference.
+_AUDITED_PAIRS = 4
 
 # Schedules that may be looked at to make one counterexample smaller.
 _SHRINK_BUDGET = 150
@@ -50,7 +60,7 @@ def run_case(case: Case, options: RunOptions, report: Report) -> CaseResult:
 
 def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, started: float) -> CaseResult:
     explore = case.explore
-    search = build(explore.strategy, stage.program, seed=options.seed)
+    checkpoint, search, payload = _begin(case, options, stage)
     limits = Limits(
         explore.executions if options.executions is None else options.executions,
         explore.time_ns if options.time_ns is None else options.time_ns,
@@ -60,9 +70,14 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         search,
         limits,
         progress=lambda running: report(_progress(running)),
+        checkpoint=checkpoint,
+        summarise=_outcome_digest,
         stock=explore.semantics == "stock",
     )
+    if payload is not None:
+        campaign.thaw(payload)
     campaign.run()
+    checks = {} if campaign.interrupted else campaign.audit(options.audit or _AUDITED_PAIRS, options.seed)
     proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs(_SHRINK_BUDGET)
     counterexamples, warnings, timelines, reports = [], [], {}, {}
     for proof in proofs:
@@ -84,15 +99,37 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         blocked=statistics.blocked,
         duplicates=statistics.duplicates,
         elapsed_s=time.monotonic() - started,
-        certificate=certify(case, stage, campaign, {}),
+        certificate=certify(case, stage, campaign, checks),
         counterexamples=tuple(counterexamples),
         warnings=tuple(warnings),
         reports=reports,
         timelines=timelines,
     )
+    if options.report_dir is not None:
+        write_certificate(options.report_dir, case, result)
     if campaign.interrupted:
         raise Interrupted(result)
     return result
+
+
+def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | None, Search, Any]:
+    """Return where the search is kept, the search, and what an interrupted run had found."""
+    strategy = case.explore.strategy
+    if strategy != "dpor":
+        return None, build(strategy, stage.program, seed=options.seed), None
+    folder = options.report_dir if options.report_dir is not None else _CHECKPOINTS
+    stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
+    code = code_fingerprint([Path(case.scenario.path)])
+    checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
+    if options.resume and checkpoint.file.exists():
+        search, payload = checkpoint.resume(stage.program)
+        return checkpoint, search, payload
+    return checkpoint, build(strategy, stage.program, seed=options.seed), None
+
+
+def _outcome_digest(outcome: Any) -> str:
+    """Return a text for a final state: checkpoints keep how often each came out, not the states."""
+    return blake2b(repr(outcome).encode(), digest_size=8).hexdigest()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -140,7 +177,7 @@ def record(program: Program, schedule: Schedule) -> RecordedExecution:
         return _recorded(follow(program, schedule), schedule)
 
 
-def record_path(program: Program, path: Path) -> RecordedExecution:
+def record_path(program: Program, path: Moves) -> RecordedExecution:
     """The same for a path."""
     with narrating():
         execution, schedule = walk(program, path)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simharness.core import trace
 from simharness.core.verdict import Certificate
+from simharness.report.certificate import certificate_dict
+from simharness.report.save import report_stem
+from simharness.runner.json_output import write_text
+from simharness.runner.result import CaseResult
 
 if TYPE_CHECKING:
     from simharness.explore.campaign import Campaign
@@ -34,6 +40,22 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def write_certificate(directory: Path, case: Case, result: CaseResult) -> Path:
+    """Write the certificate of a case beside its timelines; return the file."""
+    assert result.certificate is not None
+    file = directory / f"{report_stem(case.scenario.name, dict(case.values), 'certificate')}.json"
+    document = {
+        "schema": "simharness/certificate@1",
+        "scenario": case.scenario.name,
+        "path": case.scenario.path,
+        "case": dict(case.values),
+        "verdict": result.verdict.value,
+        "certificate": certificate_dict(result.certificate),
+    }
+    write_text(file, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    return file
 
 
 def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, object]) -> Certificate:

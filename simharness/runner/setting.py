@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from simharness.world.system import System
 
 # Matrix keys that the world understands; all others are options of the system.
-_WORLD_KEYS = ("database", "isolation")
+_WORLD_KEYS = ("database", "driver", "isolation")
+_DRIVERS = ("asyncpg", "psycopg")
 
 
 def setting_of(case: Case) -> Setting:
     """Return what the executions of ``case`` are made of.
 
     Raises:
-        ScenarioError: an invariant is named that no rule implements.
+        ScenarioError: an invariant is named that no rule implements, or a driver that is not known.
     """
     scenario, spec, database = case.scenario, case.scenario.spec, case.database
     return Setting(
@@ -48,9 +49,19 @@ def setting_of(case: Case) -> Setting:
         engine=database.engine,
         lock_timeout_ns=database.lock_timeout_ns,
         database_url=database.url,
+        driver=_driver(case),
         isolation=case.values.get("isolation", database.isolation),
         latency_ns=(spec.venue.latency.min_ns, spec.venue.latency.max_ns),
     )
+
+
+def _driver(case: Case) -> str:
+    driver = case.values.get("driver", _DRIVERS[0])
+    if driver not in _DRIVERS:
+        raise ScenarioError(
+            f"{case.scenario.where('matrix')}: unknown driver {driver!r}; known are {', '.join(_DRIVERS)}"
+        )
+    return driver
 
 
 def _rules(case: Case) -> tuple[str, ...]:
