@@ -20,11 +20,11 @@ from simharness.explore.wakeup import Asleep, Event, Node, Sleep, Values
 Json = Any
 
 
-class ThawedExplorer(OptimalExplorer):
-    """An explorer that goes on where a frozen one stood."""
+class ResumableExplorer(OptimalExplorer):
+    """An explorer that can be left while it hands out an execution and goes on later, thawed or not."""
 
     def executions(self) -> Iterator[Execution]:
-        """Yield the executions that the frozen search had not handed out."""
+        """Yield the executions that were not handed out yet."""
         if self.frames and _handing_out(self.frames[-1]):
             self._plan_again()
         yield from super().executions()
@@ -76,10 +76,10 @@ def freeze_explorer(explorer: OptimalExplorer) -> Json:
     }
 
 
-def thaw_explorer(form: Json, program: Program) -> ThawedExplorer:
+def thaw_explorer(form: Json, program: Program) -> ResumableExplorer:
     """Return an explorer that goes on where ``freeze_explorer`` found one."""
     names = _thaw_names(form["names"])
-    explorer = ThawedExplorer(program)
+    explorer = ResumableExplorer(program)
     explorer.path = [(names[process], tuple(values)) for process, values in form["path"]]
     explorer.frames = []
     for row in form["frames"]:

@@ -54,6 +54,20 @@ def test_an_exhaustive_search_that_was_left_early_is_not_exhausted(strategy: str
     assert not search.exhausted
 
 
+def test_a_reduced_search_that_was_left_early_goes_on_where_it_was() -> None:
+    subject = program(accesses("w", "w", "r"))
+    whole = build("dpor", subject, seed=0)
+    everything = [trace.digest(execution.steps) for execution in whole.executions()]
+    search = build("dpor", subject, seed=0)
+    parts = []
+    for _ in range(3):
+        parts += [trace.digest(execution.steps) for execution in first(search, 1)]
+    parts += [trace.digest(execution.steps) for execution in search.executions()]
+    assert parts == everything
+    assert (search.statistics.executions, search.statistics.blocked) == (len(everything), 0)
+    assert search.exhausted
+
+
 def test_brute_force_and_reduction_see_the_same_interleavings() -> None:
     found = {}
     for strategy in EXHAUSTIVE:

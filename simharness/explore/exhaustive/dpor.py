@@ -6,20 +6,21 @@ import random
 from collections.abc import Iterator
 
 from simharness.core.execution import Execution, Program
-from simharness.explore.dpor import Frame, OptimalExplorer, Statistics
+from simharness.explore.dpor import Frame, Statistics
 from simharness.explore.estimate import Coverage, Forecast, TreeEstimate
+from simharness.explore.frozen import ResumableExplorer
 from simharness.explore.strategy import Strategy
 
 
 class DporSearch:
-    """An :class:`OptimalExplorer` as a search.
+    """A :class:`ResumableExplorer` as a search.
 
     Args:
         explorer: at the beginning, or thawed from a checkpoint.
         tree: what is known about the size of its tree.
     """
 
-    def __init__(self, explorer: OptimalExplorer, tree: TreeEstimate | None = None) -> None:
+    def __init__(self, explorer: ResumableExplorer, tree: TreeEstimate | None = None) -> None:
         self.explorer = explorer
         self.tree = TreeEstimate() if tree is None else tree
         self.exhausted = False
@@ -30,7 +31,7 @@ class DporSearch:
         return self.explorer.statistics
 
     def executions(self) -> Iterator[Execution]:
-        """Yield one execution of every interleaving."""
+        """Yield one execution of every interleaving; who left the iterator and asks again gets those that are left."""
         for execution in self.explorer.executions():
             self.tree.observe(self.explorer.path)
             yield execution
@@ -52,7 +53,7 @@ def _owed(frame: Frame) -> int:
 
 
 def _build(program: Program, rng: random.Random) -> DporSearch:
-    return DporSearch(OptimalExplorer(program))
+    return DporSearch(ResumableExplorer(program))
 
 
 STRATEGY = Strategy("dpor", exhaustive=True, build=_build)
