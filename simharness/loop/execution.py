@@ -25,6 +25,9 @@ from simharness.loop.loop import SimLoop
 
 MAX_STEPS = 100_000
 
+# Looked up once: reading a member of an enum costs as much as a call, and these are asked at every step.
+_HANDLE, _TIMER = Kind.HANDLE, Kind.TIMER
+
 
 class Semantics(StrEnum):
     """Which orders count (EXPLORATION): stock covers all that asyncio can do, and labels what it cannot."""
@@ -68,6 +71,8 @@ class LoopExecution:
         )
         self._tracking = tracking
         self._max_steps = max_steps
+        self._quiescent = semantics is Semantics.QUIESCENT
+        self._clock_reader = self._now_ns
         self._counts: dict[int, int] = {}
         self._context: Context = copy_context()
         self._closed = False
@@ -145,10 +150,10 @@ class LoopExecution:
         chooser.begin(values)
         recorder.begin(process, index, active=self._tracking)
         loop.enter()
-        guard.activate(self._now_ns)
+        guard.activate(self._clock_reader)
         try:
             self._run(item)
-            if self.semantics is Semantics.QUIESCENT:
+            if self._quiescent:
                 self._run_cascade()
             self.after_action(item)
         except IndexError as error:
@@ -161,18 +166,18 @@ class LoopExecution:
             loop.position = None
             footprint = recorder.end()
         step = Step(
-            process=process,
-            index=index,
-            kind=item.kind,
-            arrival=item.arrival,
-            label=item.label or label_of(item),
-            footprint=footprint,
-            cause=item.cause,
-            values=tuple(chooser.values),
-            options=tuple(chooser.options),
-            children=tuple(loop.children),
-            time_ns=loop.clock.now_ns,
-            operations=tuple(recorder.operations) if recorder.narrating else (),
+            process,
+            index,
+            item.kind,
+            item.arrival,
+            item.label or label_of(item),
+            footprint,
+            item.cause,
+            tuple(chooser.values),
+            tuple(chooser.options),
+            tuple(loop.children),
+            loop.clock.now_ns,
+            tuple(recorder.operations) if recorder.narrating else (),
         )
         self.steps.append(step)
         return step
@@ -213,13 +218,14 @@ class LoopExecution:
     def _run_cascade(self) -> None:
         queues = self.loop.queues
         target = self.loop.target
-        while (item := queues.head(target)) is not None and item.kind is Kind.HANDLE:
+        while (item := queues.head(target)) is not None and item.kind is _HANDLE:
             self._run(queues.take(target))
 
     def _run(self, item: Item) -> None:
-        if item.kind is Kind.HANDLE:
+        kind = item.kind
+        if kind is _HANDLE:
             self._run_handle(item.payload)
-        elif item.kind is Kind.TIMER:
+        elif kind is _TIMER:
             self._fire(item)
         else:
             self._context.run(item.payload)
