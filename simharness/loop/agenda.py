@@ -104,6 +104,18 @@ class Queues:
             if queue[0].ready is not None and not queue[0].ready()
         ]
 
+    def drop(self, keeps: Callable[[int, Item], bool]) -> list[Item]:
+        """Remove the entries that ``keeps`` (called with process and entry) does not keep, and return them."""
+        dropped = []
+        for process, queue in list(self._queues.items()):
+            kept = deque(item for item in queue if keeps(process, item))
+            dropped += [item for item in queue if item not in kept]
+            if kept:
+                self._queues[process] = kept
+            else:
+                del self._queues[process]
+        return dropped
+
     def processes(self) -> list[int]:
         """Return the processes that have anything in their queue."""
         return list(self._queues)

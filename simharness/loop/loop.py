@@ -39,6 +39,10 @@ class Network:
             "answer; hand the program a simulated client, or declare the database in the scenario"
         )
 
+    async def start_tls(self, transport: Any) -> Any:
+        """Return the transport that ``loop.start_tls`` hands out; without a peer nobody gets so far."""
+        raise Nondeterminism(f"the program starts TLS on {transport!r}, which leads to no simulated peer")
+
 
 class SimLoop(asyncio.BaseEventLoop):
     """An event loop that runs one step when it is told which.
@@ -137,6 +141,13 @@ class SimLoop(asyncio.BaseEventLoop):
         handle = self._outside.pop(timer, None)
         if handle is not None:
             handle.cancel()
+
+    def lose(self, survives: Callable[[int, Item], bool]) -> None:
+        """Drop what is pending and does not survive, as when the program's process ends: no ghosts are left."""
+        recorder.write(_TIMER_ORDER)
+        for item in self.queues.drop(survives):
+            if item.timer is not None:
+                self.zone.drop(item.timer)
 
     # -- what asyncio sees --------------------------------------------------------------------------------
 
@@ -311,6 +322,10 @@ class SimLoop(asyncio.BaseEventLoop):
     async def create_unix_connection(self, protocol_factory: Any, path: Any = None, **options: Any) -> Any:
         """Ask the simulated network."""
         return await self.network.connect(self, protocol_factory, path=path, **options)
+
+    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:  # type: ignore[override]  # as above
+        """Ask the simulated network: what is encrypted on its wires nobody would read."""
+        return await self.network.start_tls(transport)
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """Refuse: a real look-up asks a thread and the world outside."""

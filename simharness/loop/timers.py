@@ -65,6 +65,12 @@ class TimerZone:
         for row in self._bound.values():
             row.pop(timer, None)
 
+    def drop(self, timer: int) -> None:
+        """Remove ``timer`` although it never fired: nothing is learned about the others."""
+        del self._bound[timer]
+        for row in self._bound.values():
+            row.pop(timer, None)
+
     def _add_variable(self, variable: int) -> None:
         self._bound[variable] = {}
 

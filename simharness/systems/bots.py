@@ -78,8 +78,9 @@ class BotSystem:
         loop.close()
 
     def build(self, world: World) -> RunningBots:
-        """Put the first orders into the book, then build the application."""
-        _place_first_orders(world.venue, world.setting)
+        """Put the first orders into the book, unless the program only starts again; then build the application."""
+        if not world.view.crashed:
+            _place_first_orders(world.venue, world.setting)
         return RunningBots(world, self.cancel_policy)
 
     def snapshot(self, read: Read) -> Snapshot:

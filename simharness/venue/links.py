@@ -103,6 +103,11 @@ class Streams:
         recorder.read(self._topic_keys[topic])
         return bool(self._connections[topic])
 
+    def listeners_changed(self) -> None:
+        """Record that the connections of every topic have changed."""
+        for key in self._topic_keys.values():
+            recorder.write(key)
+
     def connections(self, topic: Topic) -> tuple[Connection, ...]:
         """Return the live connections of ``topic``, oldest first."""
         recorder.read(self._topic_keys[topic])

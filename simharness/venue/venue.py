@@ -84,6 +84,10 @@ class Venue:
         """Return a client's side of the links; ``name`` is unique within the execution."""
         return Session(name, self._agenda, self.streams, self.monitor, self._faults)
 
+    def listeners_changed(self) -> None:
+        """Record that who is connected to the user streams has changed, for a caller whose own steps leave no mark."""
+        self.streams.listeners_changed()
+
     # What a scenario can do. Each offers a world event that the explorer may run at any later moment.
 
     def offer(self, label: str, action: Callable[[], object], *, process: int | None = None) -> int:

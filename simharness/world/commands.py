@@ -36,6 +36,7 @@ class Clients:
         self._commands = world.setting.commands
         self._waiting = {position: set(command.after) for position, command in enumerate(self._commands)}
         self._client: httpx.AsyncClient | None = None
+        self._sent: dict[int, str] = {}
 
     def open(self) -> None:
         """Offer the commands that wait for nothing."""
@@ -50,14 +51,32 @@ class Clients:
             self._world.offer_venue_action(command, process, partial(self._over, position))
             return
         self._world.loop.offer(
-            WorldEvent(process, Kind.DELIVER, command.title, partial(self._start, position, command), own_cascade=True)
+            WorldEvent(
+                process,
+                Kind.DELIVER,
+                command.title,
+                partial(self._start, position, command),
+                ready=self._world.crashes.is_up if self._world.crashes.allowed else None,
+                own_cascade=True,
+            )
         )
 
+    def lost(self) -> None:
+        """Tell the clients whose commands were under way when the program crashed."""
+        self._client = None
+        for position, title in sorted(self._sent.items()):
+            command = self._commands[position]
+            subject = self._world.system.subject_of(command, self._variables)
+            self._answer(Answer(title, subject, ok=False, failure="connection lost", step=self._world.view.step))
+            self._over(position)
+
     def _start(self, position: int, command: Command) -> None:
+        self._world.crashes.reached()
         target = self._fill_in(command.target)
         title = command.title if target == command.target else Command(command.kind, target, command.body).title
         recorder.note(lambda: Operation("client", title, target="endpoint", source=command.where, effect="send"))
         self._world.view.commands.append(title)
+        self._sent[position] = title
         current_lane.set("endpoint")
         work = self._request(command, str(target), title) if command.kind == "rest" else self._perform(command, title)
         task = self._world.loop.create_task(work)
@@ -69,6 +88,7 @@ class Clients:
 
     def _over(self, position: int) -> None:
         """Start what waited for this command."""
+        self._sent.pop(position, None)
         for later, after in sorted(self._waiting.items()):
             if position in after:
                 after.discard(position)
@@ -123,6 +143,7 @@ class Clients:
                 "endpoint", f"answer to {answer.command}: {outcome}{said}", target="client", effect="receive"
             )
         )
+        self._world.crashes.outlived()
         self._world.watch.answered(answer)
 
 

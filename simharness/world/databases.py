@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simharness.core.agenda import Agenda
 from simharness.database.footprints import Accesses, DatabaseKeys, RowSet
 from simharness.database.sqlite import SqliteDatabase, SqliteSeam, quiet_abandon
+from simharness.loop.loop import SimLoop
 from simharness.world.setting import Setting
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ class Port(Protocol):
     def prepare(self, create: Callable[[Connection], None]) -> None:
         """Build the state in which every execution starts."""
 
-    def begin_execution(self, agenda: Agenda) -> None:
-        """Put that state back and offer statements to ``agenda``."""
+    def begin_execution(self, loop: SimLoop) -> None:
+        """Put that state back, offer statements to ``loop`` and answer its connections."""
 
     def close_execution(self) -> None:
         """Cut every connection of the program."""
+
+    def cut(self) -> None:
+        """Cut the connections of a program that has crashed; what it had not committed is rolled back."""
 
     def read(self, sql: str) -> list[dict[str, Any]]:
         """Read committed state through a session of our own."""
@@ -73,15 +76,20 @@ class SqlitePort:
 
         self._database.prepare(create_and_seed)
 
-    def begin_execution(self, agenda: Agenda) -> None:
+    def begin_execution(self, loop: SimLoop) -> None:
         """Put the template back."""
-        self._seam.begin_execution(agenda)
+        self._seam.begin_execution(loop)
         self._version = self._data_version()
 
     def close_execution(self) -> None:
         """Close every handle."""
         with quiet_abandon():
             self._seam.close_execution()
+
+    def cut(self) -> None:
+        """Close the program's handles; SQLite rolls back what they had not committed."""
+        with quiet_abandon():
+            self._seam.cut()
 
     def read(self, sql: str) -> list[dict[str, Any]]:
         """Read committed rows."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane
 from simharness.core.verdict import Finding
+from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution, Semantics
@@ -15,6 +16,7 @@ from simharness.loop.futures import unseen_exception
 from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
+from simharness.world.crash import Crashes
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue
 from simharness.world.watch import ComplaintHandler, Watch, observed
@@ -71,6 +73,8 @@ class World(LoopExecution):
         lane.watched = system.watched
         if database is not None:
             database.begin_execution(self.loop)
+        self._exchanges: dict[str, SimExchange] = {}
+        self.crashes = Crashes(self, FaultPlan.of(*setting.faults))
         self.running: Running = self.call(lambda: system.build(self))
         self.spawn(self.running.start())
         self.settle()
@@ -81,14 +85,23 @@ class World(LoopExecution):
         variables = system.variables(setting.given)
         self.clients = Clients(self, variables)
         self.call(self.clients.open)
+        self.call(self.crashes.offer)
 
     # -- for the system -----------------------------------------------------------------------------------
 
     def open_exchange(self, session: str = "bot") -> SimExchange:
-        """Return a ccxt exchange on the simulated venue; ``session`` is unique within the execution."""
+        """Return a ccxt exchange on the simulated venue; a program that starts again gets one with a new session."""
         from simharness.clients.sim_exchange import SimExchange
 
-        return SimExchange(self.loop, self.venue, session=session)
+        number = sum(each.partition(" #")[0] == session for each in self._exchanges)
+        unique = f"{session} #{number + 1}" if number else session
+        exchange = self._exchanges[unique] = SimExchange(self.loop, self.venue, session=unique)
+        return exchange
+
+    def abandon_exchanges(self) -> None:
+        """End every client of the venue as a crash does."""
+        for exchange in self._exchanges.values():
+            exchange.abandon()
 
     def offer_venue_action(self, command: Command, process: int, over: Callable[[], None]) -> None:
         """Offer what a ``venue`` command asks for."""
@@ -103,8 +116,15 @@ class World(LoopExecution):
             reports, self._reports = self._reports, []
             for report in reports:
                 self.watch.reported(report)
-        if self.database is not None and item.acts and self.database.changed():
+        committed = self.database is not None and item.acts and self.database.changed()
+        if item.acts:
+            self.crashes.acted(committed=committed)
+        if committed:
             self.watch.committed()
+
+    def enabled(self) -> list[int]:
+        """Return the processes that can take a step, a crash behind all others."""
+        return self.crashes.last(super().enabled())
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return the final state and everything that is wrong with this execution."""
@@ -113,6 +133,7 @@ class World(LoopExecution):
         self.view.memory = self.running.memory()
         self.view.step = len(self.steps) - 1
         self._note_complaints()
+        self.view.faults.extend(choice.option for choice in self.choices() if choice.point.fault and choice.value)
         self.view.stuck.extend(self._stuck())
         self.watch.at_rest()
         return self._outcome(), tuple(self.watch.findings)

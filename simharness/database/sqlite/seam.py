@@ -107,18 +107,27 @@ class SqliteSeam:
     def close_execution(self) -> None:
         """Close every real handle at once, however far the program got; its tasks must not run again."""
         self.agenda = None
+        self._abandon_connections()
+        for database in self._databases.values():
+            database.release()
+        self._calendar.close()
+
+    def cut(self) -> None:
+        """Close the handles of a program that has crashed: what it had not committed is rolled back."""
+        self._abandon_connections()
+        for database in self._databases.values():
+            database.holder = None
+
+    def waits(self) -> list[Wait]:
+        """Return which statements wait for which connection."""
+        return [wait for _, session in self._connections if (wait := wait_of(session)) is not None]
+
+    def _abandon_connections(self) -> None:
         for connection, session in self._connections:
             session.abandon()
             connection._connection = None
             connection._running = False
         self._connections.clear()
-        for database in self._databases.values():
-            database.release()
-        self._calendar.close()
-
-    def waits(self) -> list[Wait]:
-        """Return which statements wait for which connection."""
-        return [wait for _, session in self._connections if (wait := wait_of(session)) is not None]
 
     # -- for sessions ----------------------------------------------------------------------------------------------
 
