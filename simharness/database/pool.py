@@ -8,7 +8,7 @@ opening of a connection is kept out of the step that happens to need it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import event
@@ -39,7 +39,8 @@ def commuting_checkouts() -> Iterator[None]:
     original = Pool._create_connection
 
     def create_connection(pool: Pool) -> Any:
-        with recorder.aside():
+        # Only what opens at once: with a server the step ends meanwhile, and would lose its footprint.
+        with recorder.aside() if getattr(pool._dialect, "driver", "") == "aiosqlite" else nullcontext():
             return original(pool)
 
     Pool._create_connection = create_connection  # type: ignore[method-assign, assignment]  # restored below

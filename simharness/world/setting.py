@@ -70,6 +70,7 @@ class Setting:
         engine: ``sqlite``, ``postgresql`` or ``none``.
         lock_timeout_ns: after this much virtual time a lock wait may fail; None for never.
         database_url: a server of the user's.
+        driver: of PostgreSQL, ``asyncpg`` or ``psycopg``.
         isolation: default isolation level, None for the engine's own.
         latency_ns: shortest and longest time of a message; None where it is free.
     """
@@ -86,5 +87,6 @@ class Setting:
     engine: str = "sqlite"
     lock_timeout_ns: int | None = None
     database_url: str | None = None
+    driver: str = "asyncpg"
     isolation: str | None = None
     latency_ns: tuple[int | None, int | None] = (None, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from typing import Any
 
 from simharness.database.postgresql import wire
 from simharness.database.postgresql.wire import Message
@@ -100,11 +101,31 @@ class Backend:
 
     def rows(self) -> list[list[str | None]]:
         """Read the answer to SQL of our own."""
+        return [wire.read_row(message) for message in self._answer() if message.kind == b"D"]
+
+    def records(self, sql: str) -> list[dict[str, Any]]:
+        """Run SQL of our own and return the rows by column name, as Python's values (see ``wire.value_of``).
+
+        Raises:
+            ServerRefused: the statement failed.
+        """
+        self.send(wire.query(sql).encode())
+        columns: list[tuple[str, int]] = []
+        found = []
+        for message in self._answer():
+            if message.kind == b"T":
+                columns = wire.read_columns(message)
+            elif message.kind == b"D":
+                pairs = zip(columns, wire.read_row(message), strict=True)
+                found.append({name: wire.value_of(text, oid) for (name, oid), text in pairs})
+        return found
+
+    def _answer(self) -> list[Message]:
         answer: list[Message] = []
         if self.read(answer, lambda message: message.kind == READY) is Progress.BLOCKED:
             raise Nondeterminism(f"PostgreSQL: a query of simharness itself waits for a lock: {self.waiting_for}")
         _raise_error(answer)
-        return [wire.read_row(message) for message in answer if message.kind == b"D"]
+        return answer
 
     def close(self) -> None:
         """End the session and wait for the backend to be gone, so that its locks are."""

@@ -40,15 +40,24 @@ class Bridge:
         epoch_ns: Unix time in nanoseconds at the start of the execution.
         schema: the database.
         parking: where backends come from and go to.
+        settings: what sessions start with unless they ask for something else.
         checking: compare each footprint with the server's locks.
     """
 
     def __init__(
-        self, agenda: Agenda, epoch_ns: int, schema: Schema, parking: Parking, *, checking: bool = False
+        self,
+        agenda: Agenda,
+        epoch_ns: int,
+        schema: Schema,
+        parking: Parking,
+        settings: Mapping[str, str],
+        *,
+        checking: bool = False,
     ) -> None:
         self.agenda = agenda
         self.epoch_ns = epoch_ns
         self.schema = schema
+        self.settings = settings
         self.defined = False
         self._checking = checking
         self._parking = parking
@@ -110,10 +119,18 @@ class Bridge:
             if s.backend is not None
         ]
 
+    def standstill(self) -> list[str]:
+        """Return who waits for whom, one sentence for each session that waits."""
+        blockers = dict(self.waits())
+        return [
+            f"session {session.number} waits for {_sessions(blockers.get(session.number, ()))}: {session.running}"
+            for session in self._sessions
+            if session.waiting
+        ]
+
     def blockers_of(self, session: Session) -> str:
         """Return, for a timeline, whom a waiting session waits for."""
-        by_number = dict(self.waits()).get(session.number, ())
-        return ", ".join(f"session {number}" for number in by_number) or "a lock"
+        return _sessions(dict(self.waits()).get(session.number, ()))
 
     @property
     def narrator(self) -> Narrator:
@@ -150,6 +167,10 @@ class Bridge:
         for session in list(self._sessions):
             session.outbox.closed = True
             self.release(session)
+
+
+def _sessions(numbers: Iterable[int]) -> str:
+    return ", ".join(f"session {number}" for number in numbers) or "a lock"
 
 
 class Parking:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from simharness.core.agenda import Agenda
 from simharness.database.footprints import DatabaseKeys
@@ -13,6 +14,7 @@ from simharness.database.postgresql.bridge import Bridge, Parking
 from simharness.database.postgresql.psycopg_seam import PsycopgSeam
 from simharness.database.postgresql.reset import Baseline
 from simharness.database.postgresql.server import Server
+from simharness.database.postgresql.session import Session
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.transport import SessionTransport
 
@@ -27,10 +29,19 @@ class PostgresqlDatabase:
         server: a running server; the caller stops it.
         label: the name of the database in footprints.
         check: compare the footprint of each statement in a transaction with ``pg_locks`` (0.1 ms each).
+        settings: what sessions start with unless they ask for something else, such as ``lock_timeout``.
     """
 
-    def __init__(self, server: Server, label: str = "postgresql", *, check: bool = False) -> None:
+    def __init__(
+        self,
+        server: Server,
+        label: str = "postgresql",
+        *,
+        check: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.check = check
+        self._settings = dict(settings or {})
         self.server = server
         self._keys = DatabaseKeys(label)
         self._parking = Parking(server)
@@ -66,7 +77,7 @@ class PostgresqlDatabase:
             epoch_ns: Unix time in nanoseconds that the virtual clock starts at.
         """
         assert self._schema is not None, "prepare() comes first"
-        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking, checking=self.check)
+        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking, self._settings, checking=self.check)
         self._psycopg.begin(self.bridge)
 
     def end(self) -> None:
@@ -85,6 +96,30 @@ class PostgresqlDatabase:
             self._baseline.refill(None if schema.all_dirty else schema.dirty)
         schema.dirty.clear()
         schema.all_dirty = False
+
+    def cut(self) -> None:
+        """End the connections of a program that has crashed, and roll back what it had not committed."""
+        assert self.bridge is not None, "no execution is running"
+        self.bridge.abandon()
+        self._psycopg.drop()
+
+    def read(self, sql: str) -> list[dict[str, Any]]:
+        """Return rows as committed, by column name and with Python's values, through a session of our own."""
+        return self._parking.monitor.records(sql)
+
+    @property
+    def keys(self) -> DatabaseKeys:
+        """The footprint keys of this database."""
+        return self._keys
+
+    def psycopg_session(self, connection: Any) -> Session | None:
+        """Return the session behind a connection of psycopg."""
+        return self._psycopg.session_of(connection)
+
+    @property
+    def commits(self) -> int:
+        """How many transactions of this database have published anything."""
+        return 0 if self._schema is None else self._schema.commits
 
     def query(self, sql: str) -> list[list[str | None]]:
         """Return rows as committed, as text, through a session of our own; for invariants and outcomes."""

@@ -43,7 +43,7 @@ class Outbox:
     def __init__(self, agenda: Agenda, client: Client, identity: int, number_of: Callable[[int], int]) -> None:
         self._agenda = agenda
         self._client = client
-        self._identity = identity
+        self.identity = identity
         self._number_of = number_of
         self._undelivered: deque[Batch] = deque()
         self.closed = False
@@ -74,7 +74,7 @@ class Outbox:
 
     def notify(self, messages: list[Message]) -> None:
         """Send notifications, as a frame of a stream of their own."""
-        stream = name.member(self._identity, "notifications")
+        stream = name.member(self.identity, "notifications")
         action = partial(self._receive, self._encoded(messages))
         self._agenda.offer(WorldEvent(stream, Kind.DELIVER, "notification", action, own_cascade=True))
 
@@ -87,7 +87,7 @@ class Outbox:
         data = self._encoded(messages)
 
         def deliver() -> None:
-            recorder.write(self._identity)
+            recorder.write(self.identity)
             self._receive(data)
             self.close()
 
@@ -108,7 +108,7 @@ class Outbox:
         self._undelivered.clear()
 
     def _deliver(self, batch: Batch) -> None:
-        recorder.write(self._identity)
+        recorder.write(self.identity)
         self._undelivered.popleft()
         self._receive(self._encoded(batch.reply))
 

@@ -47,6 +47,11 @@ class Link:
         self._session = Session(bridge, self)
 
     @property
+    def session(self) -> Session:
+        """The server's end."""
+        return self._session
+
+    @property
     def closed(self) -> bool:
         """Whether either end is closed."""
         return self._session.closed
@@ -152,15 +157,24 @@ class PsycopgSeam:
         self._patch(psycopg.Connection, "connect", _refuse)
         self._patch(psycopg.AsyncConnection, "close", self._close_wrapper(psycopg.AsyncConnection.close))
 
+    def session_of(self, connection: Any) -> Session | None:
+        """Return the session of a psycopg connection, if it is one of this execution's."""
+        link = None if connection.closed else self._links.get(connection.pgconn.socket)
+        return None if link is None else link.session
+
     def end(self) -> None:
         """Put psycopg back as it was and drop what is connected."""
         for owner, attribute, original in reversed(self._originals):
             setattr(owner, attribute, original)
         self._originals.clear()
+        self.drop()
+        self._bridge = None
+
+    def drop(self) -> None:
+        """Close what is connected."""
         for link in self._links.values():
             link.close()
         self._links.clear()
-        self._bridge = None
 
     def close(self) -> None:
         """Stop listening."""

@@ -76,10 +76,21 @@ class Session:
         """Whether the backend waits for a new statement, and for nothing else."""
         return not (self._reader.copying or self._reader.mid_series)
 
+    @property
+    def running(self) -> str:
+        """The statement that executes or waits, for messages."""
+        return self._queue[0].label if self._queue else ""
+
+    def check_out(self) -> None:
+        """Name the session after its present checkout from a pool: which one it is depends on the schedule."""
+        self.identity = self.outbox.identity = recorder.fresh("pg-connection")
+
     # -- what the program writes
 
     def feed(self, data: bytes) -> None:
         """Take bytes that the program wrote."""
+        # The order in which two tasks write to one connection is the order of its batches.
+        recorder.write(self.identity)
         self._buffer += data
         while not self.closed:
             if self.opened and self.backend is None:
@@ -124,7 +135,7 @@ class Session:
         if opening.code == wire.CANCEL_REQUEST:
             self._offer_cancel(opening.target)
             return
-        parameters = intercept.rewritten_startup(opening.parameters)
+        parameters = intercept.rewritten_startup({**self._bridge.settings, **opening.parameters})
         self.moments.watched = any(intercept.sets_timeout(f"{k} {v}") for k, v in parameters.items())
         self.transaction.note_settings(parameters)
         self.backend = self._bridge.acquire(self, parameters)

@@ -32,6 +32,8 @@ class Schema:
         self.snapshots = name.static(f"{name.text(keys.commits)} snapshots")
         self.dirty: set[str] = set()
         self.all_dirty = False
+        # How many transactions have published anything, for those who look after every commit.
+        self.commits = 0
 
     def accesses(self, statement: Statement, values: tuple[Any, ...]) -> Accesses:
         """Return what a statement touches."""
@@ -126,6 +128,7 @@ class Transaction:
             # Also where the pieces were instant: a transaction may publish what an earlier batch wrote.
             self._schema.keys.record_published(self._done)
             if self._done.writes or self._done.everything or self._done.generates:
+                self._schema.commits += 1
                 recorder.add(self._schema.snapshots)
                 for table in self._done.generates:
                     record(self._schema.keys.visible(table), None, write=True)

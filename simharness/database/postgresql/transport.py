@@ -33,6 +33,11 @@ class SessionTransport(asyncio.Transport):
         self.accepts_tls = not getattr(protocol, "ssl_is_advisory", True)
         self._session = Session(bridge, self)
 
+    @property
+    def session(self) -> Session:
+        """The other end."""
+        return self._session
+
     # -- what the driver calls
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:

@@ -7,8 +7,9 @@ itself, and a body; only what opens a connection has no type byte.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 PROTOCOL_3 = 196608
 CANCEL_REQUEST = 80877102
@@ -20,6 +21,16 @@ _OPENING = struct.Struct("!II")
 _SHORT = struct.Struct("!H")
 _SIGNED = struct.Struct("!i")
 _KEY_DATA = struct.Struct("!II")
+_READERS: dict[int, Callable[[str], Any]] = {
+    16: lambda text: text == "t",
+    20: int,
+    21: int,
+    23: int,
+    26: int,
+    700: float,
+    701: float,
+    1700: Decimal,
+}
 
 
 class Message(NamedTuple):
@@ -108,6 +119,20 @@ def response(kind: bytes, by_letter: Mapping[str, str]) -> Message:
     return Message(kind, body + b"\0")
 
 
+def read_columns(message: Message) -> list[tuple[str, int]]:
+    """Return the names and type numbers of a RowDescription."""
+    (count,) = _SHORT.unpack_from(message.body)
+    at = 2
+    columns = []
+    for _ in range(count):
+        end = message.body.index(b"\0", at)
+        name = message.body[at:end].decode()
+        # After the name: table (4 bytes), column (2), type (4), size (2), modifier (4), format (2).
+        columns.append((name, int(_LENGTH.unpack_from(message.body, end + 7)[0])))
+        at = end + 19
+    return columns
+
+
 def read_row(message: Message) -> list[str | None]:
     """Return the columns of a DataRow in text format."""
     (count,) = _SHORT.unpack_from(message.body)
@@ -122,6 +147,14 @@ def read_row(message: Message) -> list[str | None]:
         row.append(message.body[at : at + length].decode())
         at += length
     return row
+
+
+def value_of(text: str | None, oid: int) -> Any:
+    """Return a column in text format as Python's value: int, Decimal, float, bool; of other types the text."""
+    if text is None:
+        return None
+    reader = _READERS.get(oid)
+    return text if reader is None else reader(text)
 
 
 class Parse(NamedTuple):
