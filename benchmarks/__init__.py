@@ -1,0 +1,1 @@
+"""What simharness costs; run with ``make bench``, explained in docs/benchmarks.md. Public tools only."""
