@@ -203,7 +203,7 @@ def build(name: str, n: int, order: tuple[int, ...] | None = None) -> Callable[[
         bodies = PROGRAMS[name](memory, n)
         loop = asyncio.get_running_loop()
         for position in order or range(len(bodies)):
-            loop.create_task(bodies[position]())  # noqa: RUF006 — the loop remembers tasks; joining would be observable
+            loop.create_task(bodies[position]())
         return lambda: tuple(sorted(memory.items()))
 
     return program

@@ -71,7 +71,7 @@ def test_the_reduced_search_agrees_with_brute_force_and_with_stock_asyncio(chunk
     wrong = {}
     compared = 0
     for seed in range(chunk, PROGRAMS, CHUNKS):
-        found = complaints(build(program_of(seed)), cap=120 if seed % LARGER == 0 else 70)
+        found = complaints(build(program_of(seed)), cap=90 if seed % LARGER == 0 else 50)
         compared += found is not None
         if found:
             wrong[seed] = found
