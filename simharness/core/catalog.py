@@ -106,6 +106,7 @@ STRATEGIES: dict[str, str] = {
     "pos": "partial order sampling: random, spread evenly over interleavings; first choice for large systems",
     "pct": "random priorities with a few change points; finds bugs of small depth with a known probability",
     "random": "a random walk",
+    "swarm": "a random walk that allows another random part of the faults in every execution",
 }
 
 SEMANTICS: dict[str, str] = {
