@@ -1,0 +1,63 @@
+"""What the documents show is what happens: their programs run, their tables are those of the scenarios."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from simharness.scenario import load
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_tour_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+    program = blocks("README.md", "python")[0]
+    (tmp_path / "tour.py").write_text(program)
+    printed = run(["tour.py"], tmp_path).stdout
+    assert f"prints\n\n```\n{printed}```" in (ROOT / "README.md").read_text()
+
+
+def test_the_repaired_tour_is_proven(tmp_path: Path) -> None:
+    program = blocks("README.md", "python")[0]
+    call = re.search(r"( +)await world\.call\(.*\n", program)
+    assert call is not None
+    reason = f'{call[1]}order["reason"] = "UPDATE"\n'
+    repaired = program.replace(f"{call[0]}{reason}", f"{reason}{call[0]}")
+    assert repaired != program
+    (tmp_path / "tour.py").write_text(repaired)
+    assert run(["tour.py"], tmp_path).stdout.startswith("proven 1 ")
+
+
+def test_the_verdicts_of_the_readme_are_those_that_the_scenario_expects() -> None:
+    rows = re.findall(r"^  ([a-z-]+) +. (violated|proven) ", (ROOT / "README.md").read_text(), re.MULTILINE)
+    cases = load(ROOT / "scenarios/bot-update.yaml").cases({"database": ["sqlite"]})
+    expected = {case.values["cancel_policy"]: case.expected.verdict for case in cases if case.expected}
+    assert dict(rows) == expected
+    assert expected
+
+
+def test_the_system_of_the_documentation_comes_out_as_documented(tmp_path: Path) -> None:
+    bot, system = blocks("docs/writing-a-system.md", "python")
+    (tmp_path / "my_bot.py").write_text(bot)
+    (tmp_path / "my_system.py").write_text(system)
+    (tmp_path / "fills.yaml").write_text(blocks("docs/writing-a-system.md", "yaml")[0])
+    result = run(["-m", "simharness", "run", "fills.yaml", "--quiet"], tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 cases: 1 proven, 1 violated; every expectation is met" in result.stdout
+
+
+def test_the_scenario_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    for number, document in enumerate(("README.md", "docs/scenarios.md")):
+        scenario = tmp_path / f"{number}.yaml"
+        scenario.write_text(blocks(document, "yaml")[0])
+        assert load(scenario).cases()
