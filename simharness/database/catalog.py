@@ -53,6 +53,7 @@ class Table:
         foreign_keys: references to parents.
         triggers: whether a write may set off triggers.
         arrival_order: whether rows lie in the order in which they came, so that an unordered SELECT tells it.
+        sequenced: whether ``generated`` comes from a sequence, whatever rows exist.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     triggers: bool = False
     arrival_order: bool = False
+    sequenced: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ write it. A database seam decides at which event each of them is touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import product
@@ -58,6 +58,8 @@ class Accesses:
         reads: rows whose committed value decides its result.
         writes: rows that it changes.
         unique: unique keys that it takes or frees.
+        parents: rows that must be there because something refers to them.
+        rekeyed: rows that come, go, or change a column that others may refer to.
         generates: tables for which it lets the database make up the key (their name is only known afterwards).
         everything: it may touch anything in this database.
     """
@@ -67,6 +69,8 @@ class Accesses:
     unique: tuple[UniqueKey, ...] = ()
     generates: tuple[str, ...] = ()
     everything: bool = False
+    parents: tuple[RowSet, ...] = ()
+    rekeyed: tuple[RowSet, ...] = ()
 
     def __or__(self, other: Accesses) -> Accesses:
         """Return the accesses of both."""
@@ -76,6 +80,8 @@ class Accesses:
             _union(self.unique, other.unique),
             _union(self.generates, other.generates),
             self.everything or other.everything,
+            _union(self.parents, other.parents),
+            _union(self.rekeyed, other.rekeyed),
         )
 
 
@@ -106,7 +112,16 @@ def bind(shape: StatementShape, parameters: Parameters, catalog: Catalog) -> Acc
         return EVERYTHING
     write = _insert if shape.verb is Verb.INSERT else _change
     written = write(shape, table, parameters)
+    if shape.verb is not Verb.UPDATE or _moves(shape, table):
+        written = replace(written, rekeyed=written.writes)
     return Accesses(tuple(dict.fromkeys(reads))) | written | _references(shape, table, parameters, catalog)
+
+
+def _moves(shape: StatementShape, table: Table) -> bool:
+    """Return whether an UPDATE may change what a foreign key can refer to."""
+    assigned = set(shape.assigned)
+    keys = [table.key, *(index.columns for index in table.unique)]
+    return not assigned or any(not columns or assigned & set(columns) for columns in keys)
 
 
 def bind_many(shape: StatementShape, parameter_sets: Sequence[Parameters], catalog: Catalog) -> Accesses:
@@ -204,8 +219,8 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
             key = _key_of(values, index.columns, parameters) if index.columns else None
             unique.append(UniqueKey(table.name, index.name, key))
     written = (RowSet(table.name, tuple(rows)),) if rows else ()
-    # The next generated key, and the place of the next row, depend on which rows exist.
-    reads = (RowSet(table.name),) if generates or table.arrival_order else written
+    # The next key, where it is the highest plus one, and the place of the next row depend on which rows exist.
+    reads = (RowSet(table.name),) if (generates and not table.sequenced) or table.arrival_order else written
     return Accesses(reads, written, tuple(unique), (table.name,) if generates else ())
 
 
@@ -253,7 +268,8 @@ def _references(shape: StatementShape, table: Table, parameters: Parameters, cat
             parent = catalog.tables.get(reference.parent)
             if parent is None:
                 return EVERYTHING
-            found = found | Accesses((RowSet(parent.name, _parents(shape, table, reference, parent, parameters)),))
+            rows = _parents(shape, table, reference, parent, parameters)
+            found = found | Accesses(parents=(RowSet(parent.name, rows),))
     rekeys = shape.verb is Verb.UPDATE and _rekeys(table, assigned, catalog)
     if shape.verb is Verb.DELETE or shape.replaces or rekeys:
         found = found | _descendants(table.name, catalog, frozenset())
@@ -290,7 +306,7 @@ def _descendants(parent: str, catalog: Catalog, seen: frozenset[str]) -> Accesse
             return EVERYTHING
         else:
             indexes = tuple(UniqueKey(child.name, index.name) for index in child.unique)
-            found = found | Accesses((whole,), (whole,), indexes)
+            found = found | Accesses((whole,), (whole,), indexes, rekeyed=(whole,))
             if child.name not in seen:
                 found = found | _descendants(child.name, catalog, seen | {child.name})
     return found
@@ -332,9 +348,13 @@ class DatabaseKeys:
         """The position of a sequence."""
         return name.static(f"{self._prefix} sequence {sequence}")
 
+    def exists(self, table: str) -> Rows:
+        """Which rows there are to refer to."""
+        return self._of("exists", table)
+
     def record_reads(self, accesses: Accesses) -> None:
-        """Record reads of committed rows."""
-        for rows in accesses.reads:
+        """Record reads of committed rows, those of parents included."""
+        for rows in accesses.reads + accesses.parents:
             record(self.visible(rows.table), rows.rows, write=False)
 
     def record_published(self, accesses: Accesses) -> None:

@@ -131,8 +131,15 @@ def test_an_insert_with_its_key_writes_one_row_and_takes_its_unique_keys() -> No
 def test_an_insert_without_its_key_depends_on_which_rows_exist() -> None:
     found = touched("INSERT INTO orders (bot_id, status) VALUES (?, ?)", (1, "x"))
     assert found.generates == ("orders",)
-    assert set(found.reads) == {RowSet("orders"), RowSet("bots", ("1",))}
+    assert found.reads == (RowSet("orders"),)
+    assert found.parents == (RowSet("bots", ("1",)),)
     assert found.writes == ()
+
+
+def test_only_what_others_may_refer_to_is_rekeyed() -> None:
+    assert touched("UPDATE bots SET status = ? WHERE id = ?", ("b", 1)).rekeyed == ()
+    assert touched("UPDATE bots SET name = ? WHERE id = ?", ("b", 1)).rekeyed == (RowSet("bots", ("1",)),)
+    assert RowSet("orders", ("1",)) in touched("DELETE FROM orders WHERE id = ?", (1,)).rekeyed
 
 
 def test_an_insert_without_column_names_follows_the_order_of_the_table() -> None:

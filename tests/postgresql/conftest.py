@@ -20,7 +20,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 
 @pytest.fixture(scope="session")
 def server():
-    from simharness.database.postgresql.server import EmbeddedServer  # noqa: PLC0415 — the extra may be missing
+    from simharness.database.postgresql.server import EmbeddedServer
 
     with EmbeddedServer() as running:
         yield running
@@ -28,9 +28,9 @@ def server():
 
 @pytest.fixture(scope="session")
 def database(server):
-    from pg_lab import set_up  # noqa: PLC0415 — likewise
+    from pg_lab import set_up
 
-    from simharness.database.postgresql.database import PostgresqlDatabase  # noqa: PLC0415 — likewise
+    from simharness.database.postgresql.database import PostgresqlDatabase
 
     prepared = PostgresqlDatabase(server)
     prepared.prepare(set_up)
@@ -40,6 +40,6 @@ def database(server):
 
 @pytest.fixture
 def lab(database):
-    from pg_lab import Lab  # noqa: PLC0415 — likewise
+    from pg_lab import Lab
 
     return Lab(database)

@@ -35,6 +35,8 @@ class Batch:
         reply: the server's answer so far.
         hang_up: the client is gone after this one.
         data: it is the data of a COPY.
+        bound: the prepared statement that it executes last.
+        binary: whether that one returns all its columns in binary format.
     """
 
     messages: list[Message]
@@ -47,6 +49,8 @@ class Batch:
     hang_up: bool = False
     data: bool = False
     answers_left: int = 0
+    bound: str = ""
+    binary: bool = False
 
     @property
     def label(self) -> str:
@@ -86,6 +90,7 @@ class Reader:
         self._pending: list[Message] = []
         self._texts: dict[str, str] = {}
         self._types: dict[str, tuple[int, ...]] = {}
+        self._columns: dict[str, list[str]] = {}
         self._described: list[str] = []
         self._last_ending = b""
         # Whether the server waits for COPY data.
@@ -115,11 +120,31 @@ class Reader:
         failed = any(message.kind == b"E" for message in batch.reply)
         self.skipping = batch.ending == b"H" and (self.skipping or failed)
         self.mid_series = batch.ending == b"H" and (self.mid_series or failed or bool(batch.statements))
+        statement = None
         for message in batch.reply:
             if message.kind == b"E":
                 self._described.clear()
             elif message.kind == b"t" and self._described:
-                self._types[self._described.pop(0)] = wire.read_oids(message.body)
+                statement = self._described.pop(0)
+                self._types[statement] = wire.read_oids(message.body)
+            elif message.kind == b"T" and statement is not None:
+                self._columns[statement] = [column for column, _ in wire.read_columns(message)]
+                statement = None
+
+    def returned(self, batch: Batch, column: str) -> tuple[str, ...] | None:
+        """Return an integer column of the rows that a statement returned, as text; None where it cannot be told."""
+        names = self._columns.get(batch.bound, [])
+        texts = []
+        for message in batch.reply:
+            if message.kind == b"T":
+                names = [name for name, _ in wire.read_columns(message)]
+            elif message.kind == b"D":
+                raw = wire.read_raw_row(message)
+                value = raw[names.index(column)] if names.count(column) == 1 and len(raw) == len(names) else None
+                if value is None:
+                    return None
+                texts.append(str(int.from_bytes(value, "big", signed=True)) if batch.binary else value.decode())
+        return tuple(texts) or None
 
     def _read(self, messages: list[Message], batch: Batch) -> None:
         portals: dict[str, tuple[Statement, tuple[Any, ...]]] = {}
@@ -138,6 +163,7 @@ class Reader:
                 case b"B":
                     bound = wire.read_bind(message)
                     portals[bound.portal] = self._bound(bound)
+                    batch.bound, batch.binary = bound.statement, wire.returns_binary(message)
                 case b"D" if message.body[:1] == b"S":
                     self._described.append(message.body[1:-1].decode())
                 case b"E":

@@ -98,6 +98,7 @@ def _table(row: dict[str, Any], columns: dict[int, dict[int, Any]], names: dict[
         tuple(unique),
         tuple(_reference(own, r, columns, names) for r in row["references"]),
         triggers=bool(row["triggers"]),
+        sequenced=True,
     )
 
 

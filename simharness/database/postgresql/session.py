@@ -286,6 +286,9 @@ class Session:
         self._reader.learn(batch)
         self.listening |= not failed and any(s.listens for s, _ in batch.statements)
         if batch.process:
+            # Several statements at once do not say whose rows came back.
+            one = len(batch.statements) == 1 and not failed
+            self.transaction.learn(lambda column: self._reader.returned(batch, column) if one else None)
             self._end_transaction(batch, backend, failed=failed)
         elif backend.status == IDLE:
             self.transaction.idle = True

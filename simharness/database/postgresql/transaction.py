@@ -7,7 +7,8 @@ every statement depends on every commit and on each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from simharness.core import name
@@ -69,6 +70,8 @@ class Transaction:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._done = NOTHING
+        # Tables of which the running statement makes a row whose key is not known yet.
+        self._generated: tuple[str, ...] = ()
         self._locked: tuple[RowSet, ...] = ()
         self._session_snapshot = False
         self._snapshot = False
@@ -91,9 +94,9 @@ class Transaction:
         """The tables on which it may hold locks that keep writers away; None for any."""
         if self._done.everything:
             return None
-        return frozenset(rows.table for rows in (*self._done.writes, *self._done.reads, *self._locked)) | frozenset(
-            self._done.generates
-        )
+        return frozenset(
+            rows.table for rows in (*self._done.writes, *self._done.reads, *self._done.parents, *self._locked)
+        ) | frozenset(self._done.generates)
 
     def note_settings(self, parameters: Mapping[str, str]) -> None:
         """Remember what a session's startup parameters say about its transactions."""
@@ -122,6 +125,22 @@ class Transaction:
                 recorder.write(self._schema.snapshots)
         recorder.read(keys.everything)
 
+    def learn(self, keys_of: Callable[[str], tuple[str, ...] | None]) -> None:
+        """Take over the keys that the statement just executed has let the database make up.
+
+        Args:
+            keys_of: from the name of the key's column to its values; None if they are not known.
+        """
+        generated, self._generated = self._generated, ()
+        for table in generated:
+            column = self._schema.loaded.catalog.tables[table].generated
+            rows = keys_of(column) if column is not None else None
+            if rows is None:
+                self._done = self._done | Accesses(generates=(table,))
+            else:
+                made = (RowSet(table, rows),)
+                self._done = self._done | Accesses(writes=made, rekeyed=made)
+
     def finish(self, *, committed: bool) -> None:
         """Record the end of the transaction: commit, rollback, or the error that released its locks."""
         if committed:
@@ -132,6 +151,7 @@ class Transaction:
                 recorder.add(self._schema.snapshots)
                 for table in self._done.generates:
                     record(self._schema.keys.visible(table), None, write=True)
+                    record(self._schema.keys.exists(table), None, write=True)
         self._record_release()
         if self._snapshot or self._session_snapshot:
             # Also without writes: under SERIALIZABLE the end of a reader decides who fails.
@@ -145,23 +165,23 @@ class Transaction:
         keys = self._schema.keys
         if accesses.everything:
             recorder.write(keys.everything)
-        keys.record_reads(accesses)
+        for rows in accesses.reads:
+            record(keys.visible(rows.table), rows.rows, write=False)
         keys.record_locks(accesses)
+        self._record_references(accesses)
         keys.record_unique(accesses)
         written = {rows.table for rows in accesses.writes}
         for table in sorted(written & self._schema.loaded.counted | set(accesses.generates)):
             recorder.write(keys.sequence(table))
-        if accesses.writes or accesses.generates:
-            # A reference locks the parent against a change of its key, not against other references to it.
-            for rows in accesses.reads:
-                record(keys.lock(rows.table), rows.rows, write=False)
         if locking:
             for rows in accesses.reads:
                 record(keys.lock(rows.table), rows.rows, write=True)
+                record(keys.exists(rows.table), rows.rows, write=True)
             self._locked = tuple(dict.fromkeys(self._locked + accesses.reads))
         if accesses.everything or accesses.writes or accesses.generates:
             self._schema.soil(accesses)
-            self._done = self._done | accesses
+            self._generated += accesses.generates
+            self._done = self._done | replace(accesses, generates=())
 
     def _record_release(self) -> None:
         keys = self._schema.keys
@@ -169,7 +189,15 @@ class Transaction:
             recorder.write(keys.everything)
         keys.record_locks(self._done)
         keys.record_unique(self._done)
-        for rows in self._done.reads:
-            record(keys.lock(rows.table), rows.rows, write=False)
+        self._record_references(self._done)
         for rows in self._locked:
             record(keys.lock(rows.table), rows.rows, write=True)
+            record(keys.exists(rows.table), rows.rows, write=True)
+
+    def _record_references(self, accesses: Accesses) -> None:
+        """Record who refers to a row (FOR KEY SHARE), and who may make it go or come; other updates do not meet."""
+        keys = self._schema.keys
+        for rows in accesses.parents:
+            record(keys.exists(rows.table), rows.rows, write=False)
+        for rows in accesses.rekeyed:
+            record(keys.exists(rows.table), rows.rows, write=True)

@@ -135,16 +135,21 @@ def read_columns(message: Message) -> list[tuple[str, int]]:
 
 def read_row(message: Message) -> list[str | None]:
     """Return the columns of a DataRow in text format."""
+    return [None if raw is None else raw.decode() for raw in read_raw_row(message)]
+
+
+def read_raw_row(message: Message) -> list[bytes | None]:
+    """Return the columns of a DataRow as they are."""
     (count,) = _SHORT.unpack_from(message.body)
     at = 2
-    row: list[str | None] = []
+    row: list[bytes | None] = []
     for _ in range(count):
         (length,) = _SIGNED.unpack_from(message.body, at)
         at += 4
         if length < 0:
             row.append(None)
             continue
-        row.append(message.body[at : at + length].decode())
+        row.append(message.body[at : at + length])
         at += length
     return row
 
@@ -210,6 +215,18 @@ def read_bind(message: Message) -> Bind:
         found.append((binary, None if length < 0 else rest[at : at + length]))
         at += max(length, 0)
     return Bind(portal.decode(), statement.decode(), tuple(found))
+
+
+def returns_binary(message: Message) -> bool:
+    """Return whether a Bind asks for every column in binary format."""
+    rest = message.body.split(b"\0", 2)[2]
+    at = 2 + 2 * int(_SHORT.unpack_from(rest)[0])
+    (values,) = _SHORT.unpack_from(rest, at)
+    at += 2
+    for _ in range(values):
+        at += 4 + max(int(_SIGNED.unpack_from(rest, at)[0]), 0)
+    (count,) = _SHORT.unpack_from(rest, at)
+    return count > 0 and all(struct.unpack_from(f"!{count}H", rest, at + 2))
 
 
 def bind(statement: str, *values: str) -> Message:
