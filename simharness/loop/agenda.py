@@ -21,9 +21,12 @@ class Item:
         arrival: for deliveries.
         own_cascade: whether its consequences are a process of their own.
         ready: whether it can run now; None means always.
+
+    Attributes:
+        waited: whether it was in front of its queue and could not run.
     """
 
-    __slots__ = ("arrival", "cause", "kind", "label", "own_cascade", "payload", "ready", "sequence", "timer")
+    __slots__ = ("arrival", "cause", "kind", "label", "own_cascade", "payload", "ready", "sequence", "timer", "waited")
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Item:
         self.own_cascade = own_cascade
         self.ready = ready
         self.timer = timer
+        self.waited = False
 
     @property
     def acts(self) -> bool:
@@ -93,6 +97,8 @@ class Queues:
             item = queue[0]
             if item.ready is None or item.ready():
                 found.append((item.kind is Kind.TIMER, item.sequence, process))
+            else:
+                item.waited = True
         found.sort()
         return [process for _, _, process in found]
 

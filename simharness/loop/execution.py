@@ -267,7 +267,7 @@ def _look_away(item: Item) -> None:
 def _abandon(task: asyncio.Task[Any]) -> None:
     """Close the coroutine of a task that will not run again, without any message about it."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # no message about our own abandoning
-    task._log_traceback = False  # type: ignore[attr-defined]  # as above
+    task._log_traceback = False  # as above
     if is_done(task):
         return
     coroutine = task.get_coro()

@@ -14,13 +14,17 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from functools import cache, partial
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simharness.core import name
 from simharness.core.footprint import recorder
 
-_C_FUTURE: type[futures.Future[Any]] = futures.Future
-_C_TASK: type[tasks.Task[Any]] = tasks.Task
+if TYPE_CHECKING:
+    _FutureBase = asyncio.Future[Any]
+    _TaskBase = asyncio.Task[Any]
+else:
+    _FutureBase = futures.Future
+    _TaskBase = tasks.Task
 
 
 # Marks classes whose instances report their own accesses.
@@ -47,7 +51,7 @@ def closure_keys(callback: object) -> list[int]:
     """
     while isinstance(callback, partial):
         callback = callback.func
-    function = getattr(callback, "__func__", callback)
+    function: Any = getattr(callback, "__func__", callback)
     closure = getattr(function, "__closure__", None)
     if closure is None:
         return []
@@ -74,7 +78,7 @@ def _is_known(cell: CellType) -> bool:
     return issubclass(kind, _CONSTANT) or hasattr(kind, KEYED)
 
 
-class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes the C type in a variable for a value
+class TrackedFuture(_FutureBase):
     """A future whose state is a key."""
 
     _simharness_keyed = True
@@ -131,7 +135,7 @@ class TrackedFuture(_C_FUTURE):  # type: ignore[misc, valid-type]  # mypy takes 
     __iter__ = __await__
 
 
-class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
+class TrackedTask(_TaskBase):
     """A task whose state is a key, with a causal name instead of a counted one."""
 
     _simharness_keyed = True
@@ -201,12 +205,12 @@ class TrackedTask(_C_TASK):  # type: ignore[misc, valid-type]  # as above
 
 def is_done(task: asyncio.Future[Any]) -> bool:
     """Return whether a future is done, without recording that anybody asked."""
-    return _C_TASK.done(task) if isinstance(task, _C_TASK) else _C_FUTURE.done(task)
+    return _FutureBase.done(task)  # a task is a future; its own method would record
 
 
 def unseen_exception(task: asyncio.Future[Any]) -> BaseException | None:
     """Return the exception of a finished task that nobody retrieved, without retrieving it for the program."""
     if not is_done(task) or not getattr(task, "_log_traceback", False):
         return None
-    error = task._exception  # type: ignore[attr-defined]  # exception() would mark it as seen
+    error = task._exception  # exception() would mark it as seen
     return error if isinstance(error, BaseException) else None

@@ -323,7 +323,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Ask the simulated network."""
         return await self.network.connect(self, protocol_factory, path=path, **options)
 
-    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:  # type: ignore[override]  # as above
+    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
         """Ask the simulated network: what is encrypted on its wires nobody would read."""
         return await self.network.start_tls(transport)
 
