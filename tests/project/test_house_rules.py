@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
 TEXT = {".py", ".md", ".toml", ".yaml", ".txt", ".svg", ".json", ""}
 # Spelt in parts: this file is searched, too. Somebody and someone live on no machine; tests invent paths of theirs.
-MACHINE_PATH = re.compile("|".join([rf"/{root}/(?!some)[a-z.]" for root in ("root", "home", "Users", "work")]))
+MACHINE_PATH = re.compile(
+    "|".join([rf"(?<![\w}}/])/{root}/(?!some)[a-z.]" for root in ("root", "home", "Users", "work")])
+)
 
 
 def own_files() -> list[Path]:
