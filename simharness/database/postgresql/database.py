@@ -10,6 +10,7 @@ from typing import Any
 from simharness.core.agenda import Agenda
 from simharness.database.footprints import DatabaseKeys
 from simharness.database.postgresql import catalog, tuning
+from simharness.database.postgresql.asyncpg_seam import AsyncpgSeam
 from simharness.database.postgresql.bridge import Bridge, Parking
 from simharness.database.postgresql.psycopg_seam import PsycopgSeam
 from simharness.database.postgresql.reset import Baseline
@@ -46,6 +47,7 @@ class PostgresqlDatabase:
         self._keys = DatabaseKeys(label)
         self._parking = Parking(server)
         self._psycopg = PsycopgSeam()
+        self._asyncpg = AsyncpgSeam()
         self._plug = socket.socket(socket.AF_UNIX)
         self._schema: Schema | None = None
         self._baseline: Baseline | None = None
@@ -79,6 +81,7 @@ class PostgresqlDatabase:
         assert self._schema is not None, "prepare() comes first"
         self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking, self._settings, checking=self.check)
         self._psycopg.begin(self.bridge)
+        self._asyncpg.begin()
 
     def end(self) -> None:
         """End an execution, finished or not: sessions go back, dirtied tables are filled again."""
@@ -87,6 +90,7 @@ class PostgresqlDatabase:
         assert schema is not None, "prepare() comes first"
         self.bridge = None
         self._psycopg.end()
+        self._asyncpg.end()
         bridge.abandon()
         if bridge.defined:
             self._parking.close()
