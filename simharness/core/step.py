@@ -70,6 +70,7 @@ class Step:
         children: what the step put on the agenda, in order: ``(process, kind)``.
         time_ns: virtual time after the step.
         operations: domain operations, only filled while narrating.
+        waited: whether something held it back after its turn had come, such as a lock.
         timer_order: timers that must be gone before this one may fire (see ``loop.timers``).
     """
 
@@ -85,6 +86,7 @@ class Step:
     children: tuple[tuple[int, Kind], ...] = ()
     time_ns: int = 0
     operations: tuple[Operation, ...] = ()
+    waited: bool = False
 
     def __str__(self) -> str:
         return f"{self.label or self.kind} [{name.text(self.process)} step {self.index}]"

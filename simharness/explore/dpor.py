@@ -8,6 +8,8 @@ explores exactly one execution of every Mazurkiewicz trace. Where we differ:
   predecessors of the reversed step are the measured ones. Taking the recorded ones loses executions.
 * *Probe audit.* The body of every probe re-runs recorded steps in another order with which they were said to
   commute. If one of them has another footprint now, something is shared that no key stands for: an error, no verdict.
+* *Waiting.* A step that waits for a lock is disabled. Its race is not with the release, which let it go, but with the
+  step that took the lock; see ``races.holders``.
 * *Data choices.* A step with choices inside is a branch over all their values at its node, not a race.
 """
 
@@ -22,7 +24,7 @@ from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, SelfCheckFailed
-from simharness.explore.races import not_after, races
+from simharness.explore.races import holders, not_after, races
 from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
 
 
@@ -247,18 +249,27 @@ class OptimalExplorer:
     def _plan(self, steps: list[Step], order: HappensBefore) -> None:
         """Owe every race of the execution its reversal, to the node before the race."""
         for i, j in races(steps, order):
-            frame = self.frames[i]
-            body = not_after(order, i)
-            sequence = _sequence(steps, order, body)
-            if any(sequence.begins_with(*event) for event in frame.sleep):
+            if self._owe(steps, order, i, j) or not steps[j].waited:
                 continue
-            for probe in self._reversals(frame, steps, order, i, j, body):
-                reversal = Sequence(
-                    [*sequence.events, Event(steps[j].process, probe.values, probe.footprint)],
-                    [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
-                )
-                if not frame.sleep.covers(reversal):
-                    insert(frame.tree, reversal)
+            # It was held back until step i: its race is with the step that took what it was waiting for.
+            any(self._owe(steps, order, k, j) for k in holders(steps, order, i, j))
+
+    def _owe(self, steps: list[Step], order: HappensBefore, i: int, j: int) -> bool:
+        """Owe the reversal of step j against step i, unless it was explored; return whether j can run before i."""
+        frame = self.frames[i]
+        body = not_after(order, i)
+        sequence = _sequence(steps, order, body)
+        if not steps[j].waited and any(sequence.begins_with(*event) for event in frame.sleep):
+            return True
+        found = self._reversals(frame, steps, order, i, j, body)
+        for probe in found:
+            reversal = Sequence(
+                [*sequence.events, Event(steps[j].process, probe.values, probe.footprint)],
+                [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
+            )
+            if not frame.sleep.covers(reversal):
+                insert(frame.tree, reversal)
+        return bool(found)
 
     def _reversals(
         self, frame: Frame, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]

@@ -25,6 +25,25 @@ def races(steps: Sequence[Step], order: HappensBefore) -> Iterator[tuple[int, in
                 yield i, j
 
 
+def holders(steps: Sequence[Step], order: HappensBefore, i: int, j: int) -> Iterator[int]:
+    """Yield the steps that may have held j back until i let it go, the nearest first.
+
+    Step j cannot run before i if i released what j was waiting for. Its race is then with whoever took that: the two
+    are not adjacent, for i stands between them, but without the taker and all that follows from it j can run.
+    """
+    step = steps[j]
+    keys = step.footprint.reads | step.footprint.writes | step.footprint.adds
+    own = max((k for k in order.direct[j] if steps[k].process == step.process), default=None)
+    needed = order.past[own] if own is not None else 0
+    if step.cause is not None:
+        needed |= order.past[step.cause]
+    for k in range(i - 1, -1, -1):
+        if needed >> k & 1:
+            continue  # what j itself follows from
+        if order.past[i] >> k & 1 and not keys.isdisjoint(steps[k].footprint.writes):
+            yield k
+
+
 def not_after(order: HappensBefore, i: int) -> list[int]:
     """Return the positions after ``i`` that do not happen after it: the whole rest of the execution counts."""
     past = order.past

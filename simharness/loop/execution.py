@@ -178,6 +178,7 @@ class LoopExecution:
             tuple(loop.children),
             loop.clock.now_ns,
             tuple(recorder.operations) if recorder.narrating else (),
+            item.waited,
         )
         self.steps.append(step)
         return step
