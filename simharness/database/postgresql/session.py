@@ -243,6 +243,7 @@ class Session:
     def _block(self, batch: Batch, backend: Backend) -> None:
         process.stop(backend.pid)
         self.waiting, self.granted = True, False
+        recorder.write(self._bridge.schema.waits)
         if not batch.process:
             batch.process = recorder.fresh("pg")
             self._record(batch)
@@ -279,6 +280,7 @@ class Session:
 
     def _finish(self, batch: Batch, backend: Backend) -> None:
         failed = any(message.kind == b"E" for message in batch.reply)
+        self.transaction.fail(wire.fields(message).get("C", "") for message in batch.reply if message.kind == b"E")
         if self._cancelled_by:
             code, text = _CANCELLED_BY[self._cancelled_by]
             batch.reply = [retitled(message, code, text) for message in batch.reply]

@@ -7,7 +7,7 @@ every statement depends on every commit and on each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, Databa
 from simharness.database.postgresql.catalog import LoadedCatalog
 from simharness.database.postgresql.statement import Statement, understand
 from simharness.database.shape import Verb
+
+_DEADLOCK = "40P01"
 
 
 class Schema:
@@ -31,6 +33,8 @@ class Schema:
         self.loaded = loaded
         self.keys = keys
         self.snapshots = name.static(f"{name.text(keys.commits)} snapshots")
+        # Who waits for whom, as a whole: which of two waits comes second decides whose transaction a deadlock ends.
+        self.waits = name.static(f"{name.text(keys.commits)} waits")
         self.dirty: set[str] = set()
         self.all_dirty = False
         # How many transactions have published anything, for those who look after every commit.
@@ -124,6 +128,11 @@ class Transaction:
             if self._snapshot or self._session_snapshot:
                 recorder.write(self._schema.snapshots)
         recorder.read(keys.everything)
+
+    def fail(self, codes: Iterable[str]) -> None:
+        """Record what an error of the server depends on besides the statement's own rows."""
+        if _DEADLOCK in codes:
+            recorder.write(self._schema.waits)
 
     def learn(self, keys_of: Callable[[str], tuple[str, ...] | None]) -> None:
         """Take over the keys that the statement just executed has let the database make up.
