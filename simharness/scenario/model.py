@@ -229,7 +229,7 @@ def _single_kind(kinds: list[str]) -> str:
             meant = None if word in names.ACTIONS else closest(word, _COMPANIONS)
             if meant is not None:
                 raise wrong(f"unknown key {word!r} in an entry of when; did you mean {meant!r}?")
-        raise wrong(f"an entry of when has one action, here are {len(kinds)}: {', '.join(kinds)}")
+        raise wrong(f"an entry of when has one action, here are {len(kinds)}: {', '.join(map(repr, kinds))}")
     kind = kinds[0]
     # Other words are allowed, for other people's systems; a slip of the pen is not.
     meant = None if kind in names.ACTIONS else closest(kind, names.ACTIONS, cutoff=0.7)

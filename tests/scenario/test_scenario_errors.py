@@ -64,7 +64,7 @@ MISTAKES = {
     ),
     "two actions": (
         "when: [{rest: PUT /bots, venue: fill}]",
-        "x.yaml:3: an entry of when has one action, here are 2: rest, venue",
+        "x.yaml:3: an entry of when has one action, here are 2: 'rest', 'venue'",
     ),
     "no action": ("when: [{body: {}}]", "x.yaml:3: an entry of when needs an action: rest, venue, call"),
     "a request without a path": (
