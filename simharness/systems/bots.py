@@ -88,7 +88,7 @@ class BotSystem:
         bots = {f"bots#{row['id']}": _owner(row) for row in read("SELECT * FROM bots ORDER BY id")}
         orders = {f"orders#{row['id']}": _order(row, bots) for row in read("SELECT * FROM orders ORDER BY id")}
         trades = {f"trades#{row['id']}": _trade(row) for row in read("SELECT * FROM trades ORDER BY id")}
-        return Snapshot(orders, bots, trades)
+        return Snapshot(orders, bots, trades, keeps=frozenset({"orders", "executions"}))
 
     def subject_of(self, command: Command, variables: Mapping[str, str]) -> str | None:
         """Return the bot whose path the command names."""
@@ -109,13 +109,15 @@ class RunningBots:
     def __init__(self, world: World, cancel_policy: str) -> None:
         assert world.database is not None
         self._engine = create_async_engine(world.database.url)
+        # A program that starts again has the exploration watching: what opens on demand need not open before.
+        self._connections = 1 if world.view.crashed else 5
         exchange = world.open_exchange()
         self.app: Any = create_app(create_session_factory(self._engine), exchange, cancel_policy=cancel_policy)
         self._lifespan: Any = None
 
     async def start(self) -> None:
         """Enter the lifespan, which ASGITransport does not; what the stream sets off is the handlers' lane."""
-        await warm_up(self._engine)
+        await warm_up(self._engine, self._connections)
         current_lane.set("handler")
         self._lifespan = self.app.router.lifespan_context(self.app)
         await self._lifespan.__aenter__()

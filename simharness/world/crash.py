@@ -80,7 +80,7 @@ class Crashes:
 
     def acted(self, *, committed: bool) -> None:
         """Record the same for a step at an outside actor; a statement outlives the program if it committed."""
-        if committed or _kind(recorder.process) != "sql":
+        if recorder.process != _PROCESS and (committed or _kind(recorder.process) != "sql"):
             self.outlived()
 
     def reached(self) -> None:
