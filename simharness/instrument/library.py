@@ -176,6 +176,8 @@ ROWS: tuple[Row, ...] = (
     Row("pydantic_core", _A, "validates what it is given; validators of the program report for themselves"),
     Row("pydantic_settings", _A, "validates what it is given"),
     Row("annotated_types", _P, "annotations"),
+    Row("typing_inspection", _P, "annotations"),
+    Row("opentelemetry", _T, "without an exporter its calls do nothing; a span belongs to one task"),
     Row("simharness", _K, "reports its own keys"),
 )
 

@@ -55,12 +55,15 @@ class Stage:
         return f"{level}, heap of {watched}" if watched else level
 
     def holes(self) -> list[str]:
-        """Return what is known to be invisible to the reduction, one sentence each."""
+        """Return what is known to be invisible to the reduction, one sentence each: nothing is proven with any."""
         found = [f"code of {module} ran that is neither tracked nor known" for module in sorted(self.foreign)]
-        found += [
+        return found + [f"a store to {hole} reaches no reader's footprint" for hole in sorted(self.instrumenter.holes)]
+
+    def coarse(self) -> list[str]:
+        """Return where steps count as touching more than they do: sound, and slower."""
+        found = [
             f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
         ]
-        found += [f"a store to {hole} reaches no reader's footprint" for hole in sorted(self.instrumenter.holes)]
         return found + ([] if self.database is None else self.database.findings())
 
 

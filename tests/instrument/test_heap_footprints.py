@@ -297,7 +297,7 @@ def test_names_do_not_depend_on_addresses(tmp_path):
 
 
 def test_executions_leave_nothing_behind(tmp_path):
-    from simharness.instrument.heap import heap  # noqa: PLC0415 — looked into by this test only
+    from simharness.instrument.heap import heap
 
     def program():
         return [Bot() for _ in range(5)]
@@ -313,7 +313,7 @@ def test_executions_leave_nothing_behind(tmp_path):
 
 
 def test_a_dead_object_is_not_kept_alive_by_its_name(tmp_path):
-    import weakref  # noqa: PLC0415 — looked at by this test only
+    import weakref
 
     def program():
         return Bot()
@@ -372,7 +372,7 @@ def test_unknown_modules_that_ran_are_found():
 
 
 def test_a_cache_that_is_damaged_is_no_error(tmp_path):
-    from simharness.instrument import compiler  # noqa: PLC0415 — looked into by this test only
+    from simharness.instrument import compiler
 
     first = compiler.compile_module("def f(): return [1]", "f.py", "f", None, tmp_path)
     compiler._memory.clear()
@@ -385,7 +385,7 @@ def test_modules_are_rewritten_when_they_are_imported(tmp_path, monkeypatch):
     (tmp_path / "fresh_bot.py").write_text("class Bot:\n    def __init__(self):\n        self.x = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with instrumented(["fresh_bot"], cache_directory=tmp_path / "cache") as instrumenter:
-        import fresh_bot  # noqa: PLC0415 — the subject of the test
+        import fresh_bot
 
         instrumenter.begin_execution()
         world = World()

@@ -72,7 +72,7 @@ class FakeExchange:
     def working(self) -> list[dict[str, Any]]:
         return [order for order in self.orders.values() if order["status"] == "open"]
 
-    async def create_order(  # noqa: PLR0917 — ccxt's signature
+    async def create_order(
         self, symbol: str, kind: str, side: str, amount: Any, price: Any = None, params: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         def execute() -> dict[str, Any]:

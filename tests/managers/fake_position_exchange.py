@@ -1,4 +1,4 @@
-# ruff: noqa: A002, PLR0917 — the names and the signatures are those of ccxt
+# ruff: noqa: A002 — the names and the signatures are those of ccxt
 """An exchange in memory with hooks at its moments, and a manager on a SQLite file next to it."""
 
 import asyncio

@@ -62,8 +62,8 @@ def bot_update(*, commit_first: bool) -> Coroutines:
             if await world.call(lambda: row["reason"]) is None:
                 await world.call(lambda: row.__setitem__("status", "STOPPED"))
 
-        asyncio.create_task(endpoint())  # noqa: RUF006 — the loop of the execution keeps it
-        asyncio.create_task(handler())  # noqa: RUF006 — as above
+        asyncio.create_task(endpoint())
+        asyncio.create_task(handler())
         return lambda: dict.__getitem__(row, "status")
 
     return update
@@ -86,7 +86,7 @@ def accesses(*tasks: str) -> Coroutines:
                 log.append((number, position))
 
         for number, word in enumerate(tasks):
-            asyncio.create_task(task(number, word))  # noqa: RUF006 — the loop of the execution keeps it
+            asyncio.create_task(task(number, word))
         return lambda: len(log)
 
     return run

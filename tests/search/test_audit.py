@@ -39,7 +39,7 @@ def _counting(shared: Callable[[], dict[str, Any]]) -> Coroutines:
             state["last"] = number
 
         for number in range(2):
-            asyncio.create_task(answer(number))  # noqa: RUF006 — the loop of the execution keeps it
+            asyncio.create_task(answer(number))
         return lambda: dict(state)
 
     return run
@@ -59,8 +59,8 @@ def _branching(shared: Callable[[], dict[str, Any]]) -> Coroutines:
             else:
                 await current_world().call(lambda: None)
 
-        asyncio.create_task(answer())  # noqa: RUF006 — the loop of the execution keeps it
-        asyncio.create_task(answer())  # noqa: RUF006 — as above
+        asyncio.create_task(answer())
+        asyncio.create_task(answer())
 
     return run
 
@@ -110,7 +110,7 @@ def test_no_more_pairs_are_swapped_than_were_asked_for() -> None:
 def test_outcomes_without_an_equality_of_their_own_are_not_compared() -> None:
     async def run() -> object:
         for _ in range(2):
-            asyncio.create_task(current_world().call(lambda: None))  # noqa: RUF006 — the loop keeps it
+            asyncio.create_task(current_world().call(lambda: None))
         return object()
 
     audits = _audit_all(program(run))

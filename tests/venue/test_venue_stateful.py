@@ -82,7 +82,7 @@ class VenueMachine(RuleBasedStateMachine):
         position_side=st.sampled_from(list(PositionSide)),
         tif=st.sampled_from(list(TimeInForce)),
     )
-    def create(  # noqa: PLR0917 — one argument per field
+    def create(
         self,
         symbol: str,
         side: Side,
