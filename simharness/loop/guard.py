@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import time_machine
+
 from simharness.core.footprint import CLOCK, recorder
 from simharness.core.time import NS_PER_SECOND
 from simharness.errors import Nondeterminism
@@ -62,6 +64,26 @@ def _clock(original: Callable[[], Any], convert: Callable[[int], Any]) -> Callab
     return read
 
 
+def _wall_clock_ns() -> int:
+    """Return the virtual wall clock inside a step, the real one outside."""
+    now_ns = guard.now_ns
+    if now_ns is None:
+        return int(time_machine.escape_hatch.time.time_ns())
+    recorder.read(CLOCK)
+    return EPOCH_NS + now_ns()
+
+
+@contextmanager
+def _virtual_calendar() -> Iterator[None]:
+    """Let time-machine answer for the wall clock: it reaches ``datetime.now`` and names that were imported before.
+
+    It moves neither ``monotonic`` nor ``perf_counter``: those are patched here.
+    """
+    with time_machine.travel(EPOCH_NS // NS_PER_SECOND, tick=False) as traveller:
+        traveller.time_ns = _wall_clock_ns  # type: ignore[method-assign]  # every clock that it replaces asks this
+        yield
+
+
 def _forbidden(original: Callable[..., Any], what: str, instead: str) -> Callable[..., Any]:
     def refuse(*args: Any, **options: Any) -> Any:
         if not guard.active:
@@ -92,8 +114,6 @@ def _patches() -> list[tuple[Any, str, Any]]:
         (time, "monotonic_ns", _clock(time.monotonic_ns, lambda ns: ns)),
         (time, "perf_counter", _clock(time.perf_counter, lambda ns: ns / NS_PER_SECOND)),
         (time, "perf_counter_ns", _clock(time.perf_counter_ns, lambda ns: ns)),
-        (time, "time", _clock(time.time, lambda ns: (EPOCH_NS + ns) / NS_PER_SECOND)),
-        (time, "time_ns", _clock(time.time_ns, lambda ns: EPOCH_NS + ns)),
     ]
     chance = [
         (random, each, _seeded(getattr(random, each), getattr(draw, each)))
@@ -146,7 +166,8 @@ def determinism_guard() -> Iterator[None]:
     for owner, attribute, replacement in patches:
         setattr(owner, attribute, replacement)
     try:
-        yield
+        with _virtual_calendar():
+            yield
     finally:
         _depth -= 1
         for owner, attribute, original in before:
