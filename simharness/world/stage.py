@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from simharness.core.execution import Program
@@ -91,20 +91,25 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         instrumenter = stack.enter_context(instrumented(system.watched))
         stack.enter_context(loaded_by(adopt))
         stage = Stage(setting, system, database, instrumenter)
-        stage = replace(stage, foreign=_foreign_code(stage))
+        _run_base_order(stage.world())  # to warm up
+        # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())
-        yield stage
+        yield replace(stage, foreign=_foreign_code(stage))
+
+
+def _run_base_order(world: World) -> None:
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    world.close()
 
 
 def _foreign_code(stage: Stage) -> frozenset[str]:
-    """Run the base order twice, to warm up and to watch; return the modules whose code nobody accounts for."""
-    seen: set[str] = set()
-    for watching in (False, True):
-        world = stage.world()
-        with watch_modules() if watching else nullcontext(seen) as seen:
-            while enabled := world.enabled():
-                world.step(enabled[0])
-        world.close()
+    """Run the base order and return the modules whose code nobody accounts for."""
+    world = stage.world()
+    with watch_modules() as seen:
+        while enabled := world.enabled():
+            world.step(enabled[0])
+    world.close()
     return frozenset(module for module in seen if _is_foreign(module))
 
 
