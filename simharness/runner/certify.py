@@ -79,7 +79,7 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
         duplicates=statistics.duplicates,
         exhausted=campaign.exhausted,
         traces_digest=trace.combined(statistics.fingerprints),
-        assumptions=(*ASSUMPTIONS, *stage.coarse(), *((f"faults: {', '.join(setting.faults)}",) if setting.faults else ())),
+        assumptions=(*ASSUMPTIONS, *stage.coarse(), *(f"{fault} may strike" for fault in setting.faults)),
         checks={"probes": statistics.probes, "probe audit": "every probe", "rules": list(setting.rules), **checks},
         holes=tuple(stage.holes()),
     )
