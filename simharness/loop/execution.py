@@ -192,21 +192,24 @@ class LoopExecution:
         if self._closed:
             return
         self._closed = True
+        with silence():
+            self._abandon_all()
+        execution_closed()
+
+    def _abandon_all(self) -> None:
         self.loop.abandoned = True
         self.loop.queues.clear()
         recorder.begin(name.ROOT, -3, active=False)
         # Entered: clean-up code asks for the running loop, and finds one that starts nothing any more.
         self.loop.enter()
         try:
-            with silence():
-                for task in self.loop.tasks:
-                    _abandon(task)
+            for task in self.loop.tasks:
+                _abandon(task)
+            self.loop.tasks.clear()
         finally:
             self.loop.leave()
-        self.loop.tasks.clear()
         self.loop.queues.clear()
         self.loop.close()
-        execution_closed()
 
     def _now_ns(self) -> int:
         return self.loop.clock.now_ns

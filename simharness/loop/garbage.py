@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,11 +59,18 @@ def collect() -> None:
 @contextmanager
 def silence() -> Iterator[None]:
     """Let nobody log or warn: what is being thrown away is no news about the program."""
-    disabled = logging.root.manager.disable
+    disabled, hook = logging.root.manager.disable, sys.unraisablehook
     logging.disable(logging.CRITICAL)
+    sys.unraisablehook = _ignore
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(disabled)
+        sys.unraisablehook = hook
+
+
+def _ignore(unraisable: object) -> None:
+    """Say nothing: a coroutine that is thrown away half-way may refuse to end."""
+    del unraisable

@@ -88,13 +88,19 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         database = open_database(setting, stack)
         if database is not None:
             database.prepare(lambda connection: system.create(connection, setting))
-        instrumenter = stack.enter_context(instrumented(system.watched))
+        instrumenter = stack.enter_context(instrumented(_packages(system)))
         stack.enter_context(loaded_by(adopt))
         stage = Stage(setting, system, database, instrumenter)
         _run_base_order(stage.world())  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())
         yield replace(stage, foreign=_foreign_code(stage))
+
+
+def _packages(system: System) -> tuple[str, ...]:
+    """Return what is tracked: the packages under test, and the glue where it is the user's."""
+    glue = type(system).__module__
+    return system.watched if glue.startswith("simharness.") else (*system.watched, glue)
 
 
 def _run_base_order(world: World) -> None:
