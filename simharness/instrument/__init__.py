@@ -11,7 +11,7 @@ from simharness.instrument.foreign import adopt
 from simharness.instrument.instrumenter import Instrumenter, instrumented
 from simharness.instrument.library import ROWS, Row, Scope, used_rows
 from simharness.instrument.shared import SharedDict, shared
-from simharness.instrument.watch import watch_modules
+from simharness.instrument.watch import is_foreign, watch_modules
 
 __all__ = [
     "ROWS",
@@ -21,6 +21,7 @@ __all__ = [
     "SharedDict",
     "adopt",
     "instrumented",
+    "is_foreign",
     "shared",
     "used_rows",
     "watch_modules",

@@ -37,3 +37,12 @@ def watch_modules() -> Iterator[set[str]]:
         yield seen
     finally:
         sys.setprofile(before)
+
+
+# What runs without being part of a program: namespaces of generated code, the import system's hooks, the test runner.
+_TOOLS = ("?", "namedtuple_", "__editable__", "_distutils_hack", "_pytest", "pluggy", "xdist")
+
+
+def is_foreign(module: str) -> bool:
+    """Return whether a module that :func:`watch_modules` saw is a hole: unknown, and neither tool nor stdlib."""
+    return not module.startswith(_TOOLS) and module.partition(".")[0] not in sys.stdlib_module_names

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from simharness.instrument import Instrumenter, instrumented, watch_modules
+from simharness.instrument import Instrumenter, instrumented, is_foreign, watch_modules
 from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
@@ -77,18 +76,10 @@ class ProgramStage:
         reasons += [
             f"code of {module} runs untracked; pass instrument=({module.partition('.')[0]!r},)"
             for module in sorted(seen)
-            if _is_foreign(module)
+            if is_foreign(module)
         ]
         self.reasons = tuple(reasons)
         self.opaque = bool(reasons)
-
-
-# What runs without being part of any package: namespaces of generated code, the import system's hooks.
-_GENERATED = ("?", "namedtuple_", "__editable__", "_distutils_hack")
-
-
-def _is_foreign(module: str) -> bool:
-    return not module.startswith(_GENERATED) and module.partition(".")[0] not in sys.stdlib_module_names
 
 
 @contextmanager

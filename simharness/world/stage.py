@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from simharness.core.execution import Program
 from simharness.core.footprint import recorder
 from simharness.database.pool import commuting_checkouts, loaded_by
-from simharness.instrument import Instrumenter, adopt, instrumented, watch_modules
+from simharness.instrument import Instrumenter, adopt, instrumented, is_foreign, watch_modules
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
@@ -116,12 +115,4 @@ def _foreign_code(stage: Stage) -> frozenset[str]:
         while enabled := world.enabled():
             world.step(enabled[0])
     world.close()
-    return frozenset(module for module in seen if _is_foreign(module))
-
-
-# What runs without being part of any package: namespaces of generated code, the import system's hooks.
-_GENERATED = ("?", "namedtuple_", "__editable__", "_distutils_hack")
-
-
-def _is_foreign(module: str) -> bool:
-    return not module.startswith(_GENERATED) and module.partition(".")[0] not in sys.stdlib_module_names
+    return frozenset(module for module in seen if is_foreign(module))
