@@ -13,6 +13,7 @@ from simharness.invariants.view import View
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution, Semantics
 from simharness.loop.futures import unseen_exception
+from simharness.loop.garbage import silence
 from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
@@ -188,5 +189,9 @@ class World(LoopExecution):
             # First the real handles: closing coroutines would otherwise still talk to them.
             self.database.close_execution()
         super().close()
+        with silence():
+            # What the program held complains about being dropped (asyncpg's connections do): here nobody listens.
+            self.__dict__.pop("running", None)
+            self.__dict__.pop("clients", None)
         if self._instrumenter is not None:
             self._instrumenter.end_execution()
