@@ -59,17 +59,19 @@ class ProgramStage:
         packages = ", ".join([self.function.__module__, *self.instrumenter.packages])
         return f"asyncio primitives, heap of {packages}"
 
-    def run_base_order(self) -> None:
-        """Run one execution as stock asyncio would with answers that come at once."""
+    def run_base_order(self) -> ProgramExecution:
+        """Run one execution as stock asyncio would with answers that come at once; the caller closes it."""
         execution = self.program()
         while enabled := execution.enabled():
             execution.step(enabled[0])
-        execution.close()
+        return execution
 
     def judge_code(self) -> None:
         """Run the base order once and look for code that nobody tracks."""
         with watch_modules() as seen:
-            self.run_base_order()
+            execution = self.run_base_order()
+        # Unwatched: closing may collect garbage, and who hooks the collector (hypothesis does) is not the program's.
+        execution.close()
         reasons = [
             f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
         ]
@@ -98,7 +100,7 @@ def program_staged(
         stack.enter_context(determinism_guard())
         instrumenter = stack.enter_context(instrumented(packages, program=_plain(function)))
         stage = ProgramStage(function, check, semantics, faults, horizon_ns, instrumenter)
-        stage.run_base_order()  # to warm up
+        stage.run_base_order().close()  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())
         stage.judge_code()

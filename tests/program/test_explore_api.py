@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,6 +13,7 @@ import simharness
 from simharness.core.schedule import Deviation, Schedule
 from simharness.core.token import Token, decode
 from simharness.errors import ReplayDiverged, ScenarioError, TokenError
+from simharness.loop import garbage
 
 Program = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -225,6 +227,23 @@ def test_code_that_is_not_tracked_makes_every_step_dependent(tmp_path: Any, monk
     tracked = simharness.explore(program, instrument=("foreign_ledger",))
     assert set(tracked.outcomes) == set(result.outcomes)
     assert tracked.certificate.holes == ()
+
+
+def test_hooks_of_others_on_the_collector_are_no_code_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector runs between executions; whoever listens to it (hypothesis does) must not make steps opaque."""
+    heard: list[str] = []
+    somebody = {"__name__": "somebody", "heard": heard}
+    exec("def listen(phase, info):\n    heard.append(phase)", somebody)
+    monkeypatch.setattr(garbage, "_closed", 0)
+    gc.callbacks.append(somebody["listen"])
+    try:
+        for executions_before in range(16):  # it runs after every sixteenth
+            garbage._closed = executions_before
+            result = simharness.explore(race(1, fixed=False), check=all_active)
+            assert (result.executions, result.certificate.holes) == (2, ())
+    finally:
+        gc.callbacks.remove(somebody["listen"])
+    assert heard
 
 
 def test_an_unknown_strategy_is_refused_with_a_suggestion() -> None:
