@@ -35,10 +35,13 @@ class Limits:
     Args:
         executions: at most so many; None for no limit.
         time_ns: wall time, None for no limit.
+        after_violation: at most so many after the first that refutes something: what is refuted stays so, and the rest
+            of the search can only say it again. None for no limit.
     """
 
     executions: int | None = None
     time_ns: int | None = None
+    after_violation: int | None = None
 
 
 @dataclass(slots=True)
@@ -164,7 +167,16 @@ class Campaign:
             return f"executions ≤ {limits.executions}"
         if limits.time_ns is not None and self.elapsed_s * 1e9 >= limits.time_ns:
             return f"time ≤ {limits.time_ns // 1_000_000_000} s"
+        if limits.after_violation is not None:
+            refuted = self._refuted_at()
+            if refuted is not None and self._executions >= refuted + limits.after_violation:
+                return f"executions after the first violation ≤ {limits.after_violation}"
         return None
+
+    def _refuted_at(self) -> int | None:
+        """Return the number of the first execution that violates something, as stock asyncio can; None so far."""
+        known = (each for candidates in self.candidates.values() for each in candidates if not each.finding.warning)
+        return min((each.number for each in known if each.reachable or not self.stock), default=None)
 
     def _keep(self, *, final: bool) -> None:
         """Write the checkpoint: now and then once the search has gone on for a while, and at the end."""

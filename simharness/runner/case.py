@@ -64,6 +64,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
     limits = Limits(
         explore.executions if options.executions is None else options.executions,
         explore.time_ns if options.time_ns is None else options.time_ns,
+        explore.after_violation,
     )
     campaign = Campaign(
         stage.program,

@@ -104,6 +104,7 @@ def _explore() -> Schema:
             "semantics": _documented(SEMANTICS),
             "faults": {**_BUDGET, "description": "how many faults may strike in one execution"},
             "executions": {**_COUNT, "description": "at most so many"},
+            "after_violation": {**_BUDGET, "description": "at most so many after the first that violates something"},
             "time": {**_DURATION, "description": "at most so long, wall time"},
             "horizon": {**_DURATION, "description": "an execution ends here, virtual time"},
             "reversals": {**_BUDGET, "description": "at most so many deviations from the base order"},

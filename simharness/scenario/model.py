@@ -253,6 +253,7 @@ class Explore(Element):
     semantics: str = "stock"
     faults: int = Field(default=0, ge=0)
     executions: int | None = Field(default=None, ge=1)
+    after_violation: int | None = Field(default=None, ge=0)
     time: Duration | None = None
     horizon: Duration = "10m"
     reversals: int | None = Field(default=None, ge=0)
