@@ -15,7 +15,7 @@ explores exactly one execution of every Mazurkiewicz trace. Where we differ:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from simharness.core import name, trace
@@ -25,6 +25,7 @@ from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, SelfCheckFailed
 from simharness.explore.races import holders, not_after, races
+from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
 
 
@@ -70,23 +71,6 @@ class Probe:
     predecessors: frozenset[int]
     values: Values
     options: Values
-
-
-@dataclass(slots=True)
-class Statistics:
-    """Counts of a search, equal for equal programs on every machine."""
-
-    executions: int = 0
-    blocked: int = 0
-    duplicates: int = 0
-    probes: int = 0
-    steps: int = 0
-    fingerprints: set[int] = field(default_factory=set)
-
-    @property
-    def traces(self) -> int:
-        """Number of different interleavings that were executed."""
-        return len(self.fingerprints)
 
 
 class OptimalExplorer:
@@ -167,7 +151,7 @@ class OptimalExplorer:
         step = execution.step(process, values)
         self.statistics.steps += 1
         taken = step.values
-        following = _following(step.values, step.options) if frame.every else None
+        following = self._combination_after(step) if frame.every else None
         frame.pending = (process, following) if following is not None else None
         if (process, taken) in frame.sleep:
             self._skip(frame)
@@ -248,16 +232,30 @@ class OptimalExplorer:
 
     def _plan(self, steps: list[Step], order: HappensBefore) -> None:
         """Owe every race of the execution its reversal, to the node before the race."""
-        for i, j in races(steps, order):
+        for i, j in self._races(steps, order):
             if self._owe(steps, order, i, j) or not steps[j].waited:
                 continue
             # It was held back until step i: its race is with the step that took what it was waiting for.
             any(self._owe(steps, order, k, j) for k in holders(steps, order, i, j))
 
+    # What a search of a part of the tree, or one in several processes, does in another way.
+
+    def _races(self, steps: list[Step], order: HappensBefore) -> Iterator[tuple[int, int]]:
+        return races(steps, order)
+
+    def _body(self, steps: list[Step], order: HappensBefore, i: int, j: int) -> list[int]:
+        return not_after(order, i)
+
+    def _combination_after(self, step: Step) -> Values | None:
+        return _following(step.values, step.options)
+
+    def _insert(self, position: int, reversal: Sequence) -> None:
+        insert(self.frames[position].tree, reversal)
+
     def _owe(self, steps: list[Step], order: HappensBefore, i: int, j: int) -> bool:
         """Owe the reversal of step j against step i, unless it was explored; return whether j can run before i."""
         frame = self.frames[i]
-        body = not_after(order, i)
+        body = self._body(steps, order, i, j)
         sequence = _sequence(steps, order, body)
         if not steps[j].waited and any(sequence.begins_with(*event) for event in frame.sleep):
             return True
@@ -268,7 +266,7 @@ class OptimalExplorer:
                 [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
             )
             if not frame.sleep.covers(reversal):
-                insert(frame.tree, reversal)
+                self._insert(i, reversal)
         return bool(found)
 
     def _reversals(
@@ -392,6 +390,3 @@ def _audit(recorded: Step, again: Step, removed: Step) -> None:
 
 def _offered(execution: Execution) -> str:
     return ", ".join(name.text(process) for process in execution.enabled()[:5]) or "nothing"
-
-
-Progress = Callable[[Statistics], None]

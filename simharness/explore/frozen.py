@@ -14,7 +14,8 @@ from simharness.core.execution import Execution, Program
 from simharness.core.footprint import Footprint
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged
-from simharness.explore.dpor import Frame, OptimalExplorer, Statistics
+from simharness.explore.dpor import Frame, OptimalExplorer
+from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sleep, Values
 
 Json = Any

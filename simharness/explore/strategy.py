@@ -17,8 +17,8 @@ from typing import Protocol
 
 from simharness.core.execution import Execution, Program
 from simharness.errors import ScenarioError
-from simharness.explore.dpor import Statistics
 from simharness.explore.estimate import Coverage, Forecast
+from simharness.explore.statistics import Statistics
 
 
 class Search(Protocol):

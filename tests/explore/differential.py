@@ -12,8 +12,9 @@ from simharness.core.execution import Execution
 from simharness.core.trace import HappensBefore
 from simharness.errors import SimharnessError
 from simharness.explore.brute import every_execution
-from simharness.explore.dpor import OptimalExplorer, Statistics
+from simharness.explore.dpor import OptimalExplorer
 from simharness.explore.reachable import realise
+from simharness.explore.statistics import Statistics
 from simharness.loop.execution import Semantics
 from simharness.loop.stock import StockOrder
 from simharness.program.execution import ProgramExecution, ProgramFunction

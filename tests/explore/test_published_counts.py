@@ -15,7 +15,8 @@ import pytest
 from published_programs import build, size
 from random_programs import Memory
 
-from simharness.explore.dpor import OptimalExplorer, Statistics
+from simharness.explore.dpor import OptimalExplorer
+from simharness.explore.statistics import Statistics
 from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.primitives import tracked_asyncio

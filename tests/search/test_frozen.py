@@ -12,8 +12,9 @@ from search_programs import Coroutines, accesses, asking, program
 from simharness.core import name
 from simharness.core.footprint import Footprint
 from simharness.errors import ReplayDiverged
-from simharness.explore.dpor import Frame, OptimalExplorer, Statistics
+from simharness.explore.dpor import Frame, OptimalExplorer
 from simharness.explore.frozen import freeze_explorer, thaw_explorer
+from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sleep
 
 A, B = name.static("a"), name.causal("call", name.ROOT, 3, 1)

@@ -9,8 +9,8 @@ from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.trace import HappensBefore
 from simharness.explore.brute import every_execution
-from simharness.explore.dpor import Statistics
 from simharness.explore.estimate import UNKNOWN, Coverage, Forecast
+from simharness.explore.statistics import Statistics
 from simharness.explore.strategy import Strategy
 
 

@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterator
 
 from simharness.core.execution import Execution, Program
-from simharness.explore.dpor import Frame, Statistics
+from simharness.explore.dpor import Frame
 from simharness.explore.estimate import Coverage, Forecast, TreeEstimate
 from simharness.explore.frozen import ResumableExplorer
+from simharness.explore.statistics import Statistics
 from simharness.explore.strategy import Strategy
 
 

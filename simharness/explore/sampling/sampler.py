@@ -9,9 +9,9 @@ from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
-from simharness.explore.dpor import Statistics
 from simharness.explore.estimate import UNKNOWN, Coverage, Forecast, SeenClasses
 from simharness.explore.sampling.answers import Answers
+from simharness.explore.statistics import Statistics
 
 
 class Policy(Protocol):
