@@ -38,6 +38,8 @@ def main(*, what: str, paths: list[Path], wishes: Wishes) -> int:
             emit(console, cast("Text", outcome.drawing))
         else:
             out(outcome.text.rstrip("\n"))
+        if outcome.digest:
+            out(f"Trace   digest {outcome.digest}")
         out(_sentence(outcome))
         worst = max(worst, outcome.exit_code)
     return worst
@@ -46,7 +48,10 @@ def main(*, what: str, paths: list[Path], wishes: Wishes) -> int:
 def _sentence(outcome: ReplayOutcome) -> str:
     if outcome.diverged is not None:
         return outcome.diverged
-    return "it happened again" if outcome.happened_again else "it no longer happens"
+    happened = "it happened again" if outcome.happened_again else "it no longer happens"
+    if outcome.same_trace:
+        return f"{happened}, step by step as recorded"
+    return f"{happened}; not step by step as recorded: the code or the scenario has changed since"
 
 
 def _tokens(what: str) -> tuple[list[str], list[Path]]:

@@ -115,7 +115,7 @@ def verdict_table(rows: Sequence[VerdictRow], width: int = 100, *, ascii_only: b
     blocks = [(scenario, list(group)) for scenario, group in groupby(rows, key=lambda row: row.scenario)]
     for scenario, block in blocks:
         lines.extend([*_block(scenario, block, width, ascii_only), Text()])
-    return layout.join([*lines, *_summary(rows, width, ascii_only)])
+    return layout.join([*lines, *_summary(rows, ascii_only)])
 
 
 def _block(scenario: str, rows: list[VerdictRow], width: int, ascii_only: bool) -> list[Text]:
@@ -225,7 +225,7 @@ def _style(column: str, row: VerdictRow) -> str:
     return "dim" if column in {"executions", "time", "explored", "interleavings"} else ""
 
 
-def _summary(rows: Sequence[VerdictRow], width: int, ascii_only: bool) -> list[Text]:
+def _summary(rows: Sequence[VerdictRow], ascii_only: bool) -> list[Text]:
     signs = symbols(ascii_only=ascii_only)
     counts = [(verdict, sum(row.verdict is verdict for row in rows)) for verdict in Verdict]
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
@@ -240,6 +240,7 @@ def _summary(rows: Sequence[VerdictRow], width: int, ascii_only: bool) -> list[T
     for row in missed:
         wanted = f"expected {row.expected}" if row.expected is not None else "expected no violation"
         by = f" by {', '.join(row.by)}" if row.by else ""
-        text = f"{row.scenario} {case_text(row.case)}: {wanted}, is {row.verdict}{by}"
-        lines.extend(Text("  " + line) for line in layout.wrap(layout.clean(text, ascii_only=ascii_only), width - 2))
+        text = f"{row.scenario} {case_text(row.case)}".rstrip() + f": {wanted}, got {row.verdict}{by}"
+        # Whole, however narrow: these lines are searched for, and a wrapped one is not found.
+        lines.append(Text("  " + layout.clean(text, ascii_only=ascii_only)))
     return lines

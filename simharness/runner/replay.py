@@ -46,9 +46,8 @@ def _judge(
         finding for finding in failing.findings if not finding.warning and decoded.invariant in ("", finding.invariant)
     ]
     if not refuting:
-        how = "the same trace" if same_trace else "another trace: the code or the scenario has changed since"
-        text = f"it no longer happens: {case.title} holds under this schedule ({how}, digest {failing.digest})"
-        return ReplayOutcome(happened_again=False, diverged=None, text=text)
+        text = f"{case.title} holds under this schedule"
+        return ReplayOutcome(False, None, text, digest=failing.digest, same_trace=same_trace)
     finding = refuting[0]
     counterexample = Counterexample(
         finding,
@@ -68,8 +67,4 @@ def _judge(
         ascii_only=layout.ascii_only,
         full=layout.full,
     )
-    note = (
-        "" if same_trace else "\nThe trace differs from the recorded one: the code or the scenario has changed since."
-    )
-    digest = f"\nTrace   digest {failing.digest}{note}"
-    return ReplayOutcome(happened_again=True, diverged=None, text=drawing.plain + digest, drawing=drawing)
+    return ReplayOutcome(True, None, drawing.plain, drawing, failing.digest, same_trace)

@@ -223,12 +223,16 @@ class ReplayOutcome:
         diverged: how the program left the schedule, one line; None if it did not.
         text: the timeline, or a sentence that says why there is none.
         drawing: the timeline with styles, if there is one.
+        digest: of the trace; empty if the replay diverged.
+        same_trace: whether every step was the recorded one.
     """
 
     happened_again: bool
     diverged: str | None
     text: str
     drawing: Drawing | None = None
+    digest: str = ""
+    same_trace: bool = True
 
     @property
     def exit_code(self) -> ExitCode:

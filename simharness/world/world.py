@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane
+from simharness.core.step import Step
 from simharness.core.verdict import Finding
 from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
@@ -110,9 +111,13 @@ class World(LoopExecution):
 
     # -- judging ------------------------------------------------------------------------------------------
 
+    def perform(self, process: int, item: Item, values: tuple[int, ...]) -> Step:
+        """Run one entry of a queue; answers and complaints that come up in it carry its position."""
+        self.view.step = len(self.steps)
+        return super().perform(process, item, values)
+
     def after_action(self, item: Item) -> None:
         """Let the rules look, inside the step, at what the step changed."""
-        self.view.step = len(self.steps)
         if self._reports:
             reports, self._reports = self._reports, []
             for report in reports:

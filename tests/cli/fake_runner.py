@@ -51,7 +51,7 @@ class FakeRunner:
     judge: Callable[[Case], CaseResult] = honest
     interrupted_after: int | None = None
     raises: BaseException | None = None
-    outcome: ReplayOutcome = field(default_factory=lambda: ReplayOutcome(True, None, "the timeline"))
+    outcome: ReplayOutcome = field(default_factory=lambda: ReplayOutcome(True, None, "the timeline", digest="d16e57"))
     findings: list[str] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     options: RunOptions | None = None

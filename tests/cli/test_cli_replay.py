@@ -25,13 +25,14 @@ def token(folder: Path) -> str:
 def test_a_violation_that_happens_again_is_exit_code_0(simharness: Call, runner: Any, token: str) -> None:
     said = simharness("replay", token)
     assert (said.code, runner.replayed) == (0, [token])
-    assert said.out == "the timeline\nit happened again\n"
+    assert said.out == "the timeline\nTrace   digest d16e57\nit happened again, step by step as recorded\n"
 
 
 def test_a_violation_that_is_gone_is_exit_code_1(simharness: Call, runner: Any, token: str) -> None:
-    runner.outcome = ReplayOutcome(False, None, "nothing is violated")
+    runner.outcome = ReplayOutcome(False, None, "nothing is violated", digest="d16e57", same_trace=False)
     said = simharness("replay", token)
-    assert (said.code, said.out.splitlines()[-1]) == (1, "it no longer happens")
+    sentence = "it no longer happens; not step by step as recorded: the code or the scenario has changed since"
+    assert (said.code, said.out.splitlines()[-1]) == (1, sentence)
 
 
 def test_a_divergence_is_exit_code_3(simharness: Call, runner: Any, token: str) -> None:
@@ -42,7 +43,7 @@ def test_a_divergence_is_exit_code_3(simharness: Call, runner: Any, token: str) 
 
 def test_a_drawing_is_printed_as_it_is(simharness: Call, runner: Any, token: str) -> None:
     runner.outcome = ReplayOutcome(True, None, "", Text("[order] x.py:12\n  b"))
-    assert simharness("replay", token).out == "[order] x.py:12\n  b\nit happened again\n"
+    assert simharness("replay", token).out == "[order] x.py:12\n  b\nit happened again, step by step as recorded\n"
 
 
 def test_every_violation_of_a_result_is_replayed(simharness: Call, runner: Any, folder: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_missed_expectation_is_exit_code_1_and_named(simharness: Call, runner:
     runner.judge = lambda case: CaseResult.of(case, Verdict.PROVEN)
     said = simharness("run", "scenarios", "--case", "database=sqlite")
     assert said.code == 1
-    assert "demo policy=bad database=sqlite: expected violated, is proven" in said.out
+    assert "demo policy=bad database=sqlite: expected violated, got proven" in said.out
     assert "policy=good" not in said.out.split("not as expected")[1]
 
 

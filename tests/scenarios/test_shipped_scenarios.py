@@ -132,6 +132,7 @@ def test_a_changed_expectation_fails_the_run_and_names_the_case(tmp_path: Path) 
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "expected violated, got proven" in done.stdout
+    title = "bot-stop cancel_policy=commit-then-cancel database=sqlite"
+    assert f"{title}: expected violated, got proven" in done.stdout
     (only,) = json.loads(out.read_text(encoding="utf-8"))["cases"]
     assert (only["verdict"], only["expected"], only["ok"]) == ("proven", "violated", False)
