@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simharness.instrument import shared
     from simharness.program.api import explore, replay
+    from simharness.program.drawing import timeline
     from simharness.program.result import Replayed, Result, Violation
     from simharness.program.world import current_world as world
 
-__all__ = ["Replayed", "Result", "Violation", "explore", "replay", "shared", "world"]
+__all__ = ["Replayed", "Result", "Violation", "explore", "replay", "shared", "timeline", "world"]
 
 # Late: `simharness --help` must not pay for what it does not use.
 _HOMES = {
@@ -23,6 +24,7 @@ _HOMES = {
     "explore": ("simharness.program.api", "explore"),
     "replay": ("simharness.program.api", "replay"),
     "shared": ("simharness.instrument", "shared"),
+    "timeline": ("simharness.program.drawing", "timeline"),
     "world": ("simharness.program.world", "current_world"),
 }
 

@@ -75,7 +75,7 @@ def explore(
         check,
         semantics=Semantics(semantics),
         faults=faults,
-        horizon_ns=None if horizon is None else parse_duration_ns(horizon),
+        horizon_ns=horizon_in_ns(horizon),
         packages=tuple(instrument),
     ) as stage:
         search = build(strategy, stage.program, seed=seed)
@@ -96,6 +96,7 @@ def replay(
     instrument: tuple[str, ...] | list[str] = (),
     semantics: Literal["stock", "quiescent", "any-order"] = "stock",
     faults: int = 0,
+    horizon: str | None = None,
 ) -> Replayed:
     """Run the schedule of a token once more.
 
@@ -109,10 +110,14 @@ def replay(
         ReplayDiverged: the program does not offer what the schedule asks for.
     """
     decoded = decode(token)
-    if decoded.subject != _subject(program):
-        raise TokenError(f"the token belongs to another program than {program.__module__}.{program.__qualname__}")
+    belongs(program, decoded)
     with program_staged(
-        program, check, semantics=Semantics(semantics), faults=faults, packages=tuple(instrument)
+        program,
+        check,
+        semantics=Semantics(semantics),
+        faults=faults,
+        horizon_ns=horizon_in_ns(horizon),
+        packages=tuple(instrument),
     ) as stage:
         execution = follow(stage.program, decoded.schedule)
         try:
@@ -134,6 +139,24 @@ def _wall_time_ns(time: float | str | None) -> int | None:
     if time is None:
         return None
     return parse_duration_ns(time) if isinstance(time, str) else seconds_to_ns(time)
+
+
+def horizon_in_ns(horizon: str | None) -> int | None:
+    """Return a horizon such as ``10m`` in nanoseconds; None for none."""
+    return None if horizon is None else parse_duration_ns(horizon)
+
+
+def belongs(program: Program, token: Token) -> str:
+    """Return the name of the program that a token belongs to.
+
+    Raises:
+        TokenError: it is the token of another one.
+    """
+    function = getattr(program, "func", program)
+    if token.subject != _subject(program):
+        raise TokenError(f"the token belongs to another program than {function.__module__}.{function.__qualname__}")
+    name: str = function.__qualname__.rpartition("<locals>.")[2]
+    return name
 
 
 def _subject(program: Program) -> int:

@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from simharness.core import lane
 from simharness.core.footprint import PYHEAP, recorder
 from simharness.core.verdict import Finding
 from simharness.instrument import Instrumenter
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution
 from simharness.loop.futures import is_done, unseen_exception
+from simharness.program.narration import narrate
 from simharness.program.world import World, enter_world
 
 ProgramFunction = Callable[[], Coroutine[Any, Any, Any]]
@@ -26,6 +28,7 @@ class ProgramExecution(LoopExecution):
         check: judges the outcome: an exception or ``False`` is a violation.
         instrumenter: names the objects of the program; None without heap tracking.
         opaque: whether every step of the program counts as touching the whole heap.
+        packages: whose lines timelines name.
         options: see ``LoopExecution``.
     """
 
@@ -36,6 +39,7 @@ class ProgramExecution(LoopExecution):
         *,
         instrumenter: Instrumenter | None = None,
         opaque: bool = False,
+        packages: tuple[str, ...] = (),
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -44,12 +48,14 @@ class ProgramExecution(LoopExecution):
         self._instrumenter = instrumenter
         if instrumenter is not None:
             instrumenter.begin_execution()
+        lane.watched = packages
         world = World(self.loop)
         self.call(lambda: enter_world(world))
         self._main = self.spawn(program())
 
     def after_action(self, item: Item) -> None:
         """Charge the whole heap where nobody knows what a step touched."""
+        narrate(item)
         if self._opaque:
             recorder.write(PYHEAP)
 
@@ -72,7 +78,8 @@ class ProgramExecution(LoopExecution):
             if callable(outcome) and not inspect.isclass(outcome):
                 outcome = outcome()
             if self._check is not None and self._check(outcome) is False:
-                findings.append(Finding("check", f"check returned False for the outcome {outcome!r}"))
+                name = getattr(self._check, "__name__", type(self._check).__name__)
+                findings.append(Finding("check", f"{name} returned False for the outcome {outcome!r}"))
         except Exception as error:
             findings.append(Finding("check", f"{type(error).__name__}: {error}"))
         return outcome, tuple(findings)

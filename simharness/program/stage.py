@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class ProgramStage:
             self.check,
             instrumenter=self.instrumenter,
             opaque=self.opaque,
+            packages=(self.function.__module__, *self.instrumenter.packages),
             semantics=self.semantics,
             faults=self.faults,
             horizon_ns=self.horizon_ns,
@@ -94,7 +96,14 @@ def program_staged(
     horizon_ns: int | None = None,
     packages: tuple[str, ...] = (),
 ) -> Iterator[ProgramStage]:
-    """Prepare a program; see :class:`ProgramStage` for the arguments."""
+    """Prepare a program; see :class:`ProgramStage` for the arguments.
+
+    Raises:
+        RuntimeError: an event loop is running.
+    """
+    # As asyncio.run does: two loops in one thread would take each other's place.
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("an exploration brings its own event loop and cannot run inside another: use a plain `def`")
     with ExitStack() as stack:
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())

@@ -13,6 +13,7 @@ from simharness.core.agenda import Agenda, WorldEvent
 from simharness.core.choice import ChoicePoint
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind
+from simharness.program.narration import note_answer, note_call, note_execution, note_frame, note_wait
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class World:
             lane = _Channel(recorder.fresh("call"), None)
         else:
             lane = self._calls.get(channel) or self._calls.setdefault(channel, _channel(channel))
-        self._agenda.offer(lane.request(self._agenda, label, fn, future))
+        self._agenda.offer(lane.request(self._agenda, label, fn, future, note_call(label)))
         return await future
 
     def stream(self, channel: str) -> Stream:
@@ -74,11 +75,14 @@ class _Channel:
         self._requests = requests
         self._answers = answers
 
-    def request(self, agenda: Agenda, label: str, fn: Callable[[], Any], future: asyncio.Future[Any]) -> WorldEvent:
+    def request(
+        self, agenda: Agenda, label: str, fn: Callable[[], Any], future: asyncio.Future[Any], caller: str
+    ) -> WorldEvent:
         answers = self._requests if self._answers is None else self._answers
         own_cascade = self._answers is not None
 
         def execute() -> None:
+            note_execution(label)
             try:
                 result = fn()
             except Exception as error:
@@ -89,6 +93,7 @@ class _Channel:
 
         def deliver(resolve: Callable[[], None]) -> None:
             def arrive() -> None:
+                note_answer(label, caller)
                 if not future.done():
                     resolve()
 
@@ -116,6 +121,7 @@ class Stream:
         """Send one frame; it is delivered after all earlier ones of this stream, at any later moment."""
 
         def arrive() -> None:
+            note_frame(self._label, item)
             recorder.write(self._key)
             self._arrived.append(item)
             self._wake_one()
@@ -128,6 +134,7 @@ class Stream:
             recorder.write(self._key)
             if self._arrived:
                 return self._arrived.popleft()
+            note_wait(self._label)
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:

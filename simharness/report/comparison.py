@@ -145,7 +145,8 @@ def match(failing: Steps, passing: Steps) -> dict[int, int]:
     """Return which step of ``passing`` is which of ``failing``.
 
     First by causal identity, as far as both do the same there; then by what they do, since a statement may run on
-    another pooled connection in the other order.
+    another pooled connection in the other order; then by identity, where both begin alike: what a step finds decides
+    what it goes on to do.
     """
     where = {_identity(step): position for position, step in enumerate(passing)}
     matched: dict[int, int] = {}
@@ -161,7 +162,16 @@ def match(failing: Steps, passing: Steps) -> dict[int, int]:
     for position, step in enumerate(failing):
         if position not in matched and step.operations and spare.get(_deeds(step)):
             matched[position] = spare[_deeds(step)].pop(0)
+    taken = set(matched.values())
+    for position, step in enumerate(failing):
+        other = where.get(_identity(step))
+        if position not in matched and other is not None and other not in taken and _begin_alike(step, passing[other]):
+            matched[position] = other
     return matched
+
+
+def _begin_alike(a: Step, b: Step) -> bool:
+    return bool(a.operations and b.operations) and _deed(a.operations[0]) == _deed(b.operations[0])
 
 
 def _deeds(step: Step) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simharness.core.step import Operation, Step
 from simharness.core.verdict import RecordedExecution
 from simharness.report.comparison import Comparison, Pair, Place
-from simharness.report.holdings import Detail, Held, describe, subjects_of
+from simharness.report.holdings import Detail, Held, at_database, describe, subjects_of
 from simharness.report.lanes import lane_name
 
 # A row has many columns; a sentence has room for so many.
@@ -51,7 +51,8 @@ def decisive_read(failing: RecordedExecution, comparison: Comparison, held: dict
         return ""
     for letter, place in (("A", pair.first), ("B", pair.second)):
         operation = _operation(failing.steps, place)
-        if operation.effect == "read":
+        # What other reads saw is not recorded.
+        if operation.effect == "read" and at_database(operation):
             return _read_sentence(letter, operation, held[place.step, place.operation], pair)
     return ""
 

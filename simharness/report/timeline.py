@@ -29,6 +29,7 @@ class Heading:
         order: which of the explored orders it is, from 1; None if that is not known.
         explored: how many orders were explored; None if that is not known.
         all_explored: True only if there are no others.
+        replay: what does it again, with ``{token}`` where the token belongs.
     """
 
     scenario: str
@@ -36,6 +37,7 @@ class Heading:
     order: int | None = None
     explored: int | None = None
     all_explored: bool = False
+    replay: str = "simharness replay {token}"
 
 
 def render(
@@ -79,7 +81,7 @@ def render(
         *layout.labelled("Lanes", layout.flow(legend(gutter), width - 8)),
         *_folded(selection, width),
         *layout.labelled("Marks", layout.flow(_marks(comparison), width - 8)),
-        *_next(counterexample, width, ascii_only, full),
+        *_next(counterexample, heading, width, ascii_only, full),
     ]
     text = layout.join(lines)
     return text if color else layout.plain(text)
@@ -200,7 +202,7 @@ def _folded(selection: tuple[Item, ...], width: int) -> list[Text]:
     return layout.labelled("Folded", layout.wrap(f"{text} (--full shows them)", width - 8)) if text else []
 
 
-def _next(counterexample: Counterexample, width: int, ascii_only: bool, full: bool) -> list[Text]:
+def _next(counterexample: Counterexample, heading: Heading, width: int, ascii_only: bool, full: bool) -> list[Text]:
     answer = {True: "yes", False: "no (a warning: it does not refute)", None: "not known"}
     reach = f"reachable on stock asyncio: {answer[counterexample.reachable_on_stock_asyncio]}"
     lines: list[Text] = []
@@ -210,7 +212,7 @@ def _next(counterexample: Counterexample, width: int, ascii_only: bool, full: bo
         lines.extend(layout.labelled("Stock", wrapped))
     if counterexample.minimal:
         lines.extend(layout.labelled("Minimal", [_minimal(counterexample.deviations)]))
-    command = f"simharness replay {counterexample.token}"
+    command = heading.replay.format(token=counterexample.token)
     return [*lines, *layout.labelled("Replay", layout.flow([command, reach], width - 8, " " * 8))]
 
 

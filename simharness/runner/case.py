@@ -8,29 +8,22 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simharness.core import trace
-from simharness.core.execution import Execution, Program
-from simharness.core.schedule import Schedule
 from simharness.core.token import Token
-from simharness.core.verdict import Counterexample, RecordedExecution, Verdict
+from simharness.core.verdict import Counterexample, Verdict
 from simharness.errors import ScenarioError, SimharnessError
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.checkpoint import Checkpoint, code_fingerprint
-from simharness.explore.contrast import nearest_passing
-from simharness.explore.replay import Path as Moves
-from simharness.explore.replay import follow, walk
+from simharness.explore.recording import contrast, record
 from simharness.explore.strategy import Search, build
 from simharness.report.save import report_stem
 from simharness.runner.certify import certify, write_certificate
 from simharness.runner.observer import Progress
 from simharness.runner.result import CaseResult, RunOptions
 from simharness.runner.setting import setting_of, system_of
-from simharness.world.stage import Stage, narrating, staged
+from simharness.world.stage import Stage, staged
 
 if TYPE_CHECKING:
     from simharness.scenario.case import Case
-
-_CHECKPOINTS = Path(".simharness")
 
 # Pairs of independent steps that every certificate rests on having been swapped without a difference.
 _AUDITED_PAIRS = 4
@@ -126,9 +119,9 @@ def _claim(campaign: Campaign, stage: Stage) -> Verdict:
 def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | None, Search, Any]:
     """Return where the search is kept, the search, and what an interrupted run had found."""
     strategy = case.explore.strategy
-    if strategy != "dpor":
+    folder = options.report_dir if options.report_dir is not None else options.checkpoint_dir
+    if strategy != "dpor" or folder is None:
         return None, build(strategy, stage.program, seed=options.seed), None
-    folder = options.report_dir if options.report_dir is not None else _CHECKPOINTS
     stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
     code = code_fingerprint([Path(case.scenario.path)])
     checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
@@ -180,39 +173,6 @@ def _progress(campaign: Campaign) -> Progress:
 
 
 # -- drawing ----------------------------------------------------------------------------------------------
-
-
-def record(program: Program, schedule: Schedule) -> RecordedExecution:
-    """Run a schedule once more and keep everything that it did, in the words of the domain."""
-    with narrating():
-        return _recorded(follow(program, schedule), schedule)
-
-
-def record_path(program: Program, path: Moves) -> RecordedExecution:
-    """The same for a path."""
-    with narrating():
-        execution, schedule = walk(program, path)
-        return _recorded(execution, schedule)
-
-
-def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
-    try:
-        outcome, findings = execution.conclude()
-        return RecordedExecution(tuple(execution.steps), schedule, findings, trace.digest(execution.steps), outcome)
-    finally:
-        execution.close()
-
-
-def contrast(program: Program, failing: RecordedExecution, invariant: str) -> RecordedExecution | None:
-    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one."""
-
-    def passes(execution: Execution) -> bool:
-        _, findings = execution.conclude()
-        return all(finding.invariant != invariant for finding in findings)
-
-    step = next((finding.step for finding in failing.findings if finding.invariant == invariant), None)
-    path = nearest_passing(program, failing.steps, passes, step)
-    return None if path is None else record_path(program, path)
 
 
 def _draw(

@@ -57,11 +57,12 @@ def _case(result: CaseResult) -> Element:
     if result.verdict is Verdict.ERROR:
         SubElement(case, "error", message=_text(result.complaint or "")).text = _text(result.error or "")
     elif not result.ok:
-        SubElement(case, "failure", message=_text(result.complaint or "")).text = _text(_evidence(result))
+        SubElement(case, "failure", message=_text(result.complaint or "")).text = _text(evidence(result))
     return case
 
 
-def _evidence(result: CaseResult) -> str:
+def evidence(result: CaseResult) -> str:
+    """Return the timelines of a case, else its complaint."""
     parts = []
     for each in result.counterexamples:
         drawing = result.timelines.get(each.token)

@@ -9,7 +9,7 @@ from simharness.core.token import Token, decode
 from simharness.core.verdict import Counterexample, RecordedExecution
 from simharness.errors import ReplayDiverged
 from simharness.explore.reachable import realise
-from simharness.runner.case import contrast, record
+from simharness.explore.recording import contrast, record
 from simharness.runner.result import Layout, ReplayOutcome
 from simharness.runner.setting import setting_of, system_of
 from simharness.world.stage import Stage, staged

@@ -60,6 +60,8 @@ class RunOptions:
         seed: for sampling strategies and audits.
         audit: how many random pairs of independent steps to run both ways round, for each case.
         layout: how timelines are drawn.
+        checkpoint_dir: where an interrupted run leaves what ``resume`` goes on from, unless there is a
+            ``report_dir``; None for nowhere.
     """
 
     time_ns: int | None = None
@@ -70,6 +72,7 @@ class RunOptions:
     seed: int = 0
     audit: int = 0
     layout: Layout = Layout()
+    checkpoint_dir: Path | None = Path(".simharness")
 
 
 @dataclass(frozen=True, slots=True)

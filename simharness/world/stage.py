@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from simharness.core.execution import Program
-from simharness.core.footprint import recorder
 from simharness.database.pool import commuting_checkouts, loaded_by
 from simharness.instrument import Instrumenter, adopt, instrumented, is_foreign, watch_modules
 from simharness.loop.garbage import collected_between_executions
@@ -64,17 +63,6 @@ class Stage:
             f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
         ]
         return found + ([] if self.database is None else self.database.findings())
-
-
-@contextmanager
-def narrating() -> Iterator[None]:
-    """Make steps describe what they do in the words of the domain."""
-    before = recorder.narrating
-    recorder.narrating = True
-    try:
-        yield
-    finally:
-        recorder.narrating = before
 
 
 @contextmanager

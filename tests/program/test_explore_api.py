@@ -280,3 +280,66 @@ def test_the_function_explore_survives_the_import_of_the_wing_of_that_name() -> 
 
     assert callable(simharness.explore)
     assert callable(simharness.world)
+
+
+def test_a_timeline_shows_who_read_what_before_whom() -> None:
+    program = race(1, fixed=False)
+    (violation,) = simharness.explore(program, check=all_active).violations
+    drawn = simharness.timeline(program, violation.token, check=all_active)
+    assert "check all_active returned False for the outcome ('STOPPED',)" in drawn
+    assert "One swap decides it: FAILS if [A]" in drawn
+    assert "call trade.<locals>" not in drawn
+    assert f"Replay  simharness.replay(program, '{violation.token}')" in drawn
+    assert "frame of user S0: 'canceled'" in drawn
+
+
+def test_a_timeline_of_what_no_longer_happens_says_so() -> None:
+    (violation,) = simharness.explore(race(1, fixed=False), check=all_active).violations
+    drawn = simharness.timeline(race(1, fixed=False), violation.token, check=lambda outcome: True)
+    assert drawn == "program: it no longer happens under this schedule\n"
+
+
+def test_a_token_can_be_replayed_under_the_horizon_that_it_was_found_under() -> None:
+    async def program() -> None:
+        async def late() -> None:
+            await asyncio.sleep(60)
+            raise ValueError("late")
+
+        asyncio.create_task(late())
+        await asyncio.sleep(1)
+        raise ValueError("soon")
+
+    (violation,) = simharness.explore(program, horizon="10s").violations
+    assert violation.message == "ValueError: soon"
+    assert simharness.replay(program, violation.token, horizon="10s").messages == ("ValueError: soon",)
+
+
+def test_a_running_loop_is_left_alone() -> None:
+    async def outer() -> None:
+        with pytest.raises(RuntimeError, match="cannot run inside another"):
+            simharness.explore(race(1, fixed=True))
+        await asyncio.sleep(0)
+
+    asyncio.run(outer())
+
+
+def test_tasks_of_one_function_have_lanes_of_their_own() -> None:
+    async def program() -> Callable[[], int]:
+        world = simharness.world()
+        book = {"total": 0}
+
+        async def fill(quantity: int) -> None:
+            total = book["total"]
+            await world.call(lambda: None)
+            book["total"] = total + quantity
+
+        asyncio.create_task(fill(1))
+        asyncio.create_task(fill(2))
+        return lambda: book["total"]
+
+    def three(total: int) -> bool:
+        return total == 3
+
+    (violation,) = simharness.explore(program, check=three).violations
+    drawn = simharness.timeline(program, violation.token, check=three)
+    assert "FAILS if [A] the fill 2's READ runs before [B] the fill's WRITE" in drawn

@@ -1,0 +1,58 @@
+"""Runs a schedule once more and keeps everything that it did, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simharness.core import trace
+from simharness.core.execution import Execution, Program
+from simharness.core.footprint import recorder
+from simharness.core.schedule import Schedule
+from simharness.core.verdict import RecordedExecution
+from simharness.explore.contrast import nearest_passing
+from simharness.explore.replay import Path, follow, walk
+
+
+@contextmanager
+def narrating() -> Iterator[None]:
+    """Make steps describe what they do in the words of the domain."""
+    before = recorder.narrating
+    recorder.narrating = True
+    try:
+        yield
+    finally:
+        recorder.narrating = before
+
+
+def record(program: Program, schedule: Schedule) -> RecordedExecution:
+    """Run a schedule once more and keep everything that it did, in the words of the domain."""
+    with narrating():
+        return _recorded(follow(program, schedule), schedule)
+
+
+def record_path(program: Program, path: Path) -> RecordedExecution:
+    """The same for a path."""
+    with narrating():
+        execution, schedule = walk(program, path)
+        return _recorded(execution, schedule)
+
+
+def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
+    try:
+        outcome, findings = execution.conclude()
+        return RecordedExecution(tuple(execution.steps), schedule, findings, trace.digest(execution.steps), outcome)
+    finally:
+        execution.close()
+
+
+def contrast(program: Program, failing: RecordedExecution, invariant: str) -> RecordedExecution | None:
+    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one."""
+
+    def passes(execution: Execution) -> bool:
+        _, findings = execution.conclude()
+        return all(finding.invariant != invariant for finding in findings)
+
+    step = next((finding.step for finding in failing.findings if finding.invariant == invariant), None)
+    path = nearest_passing(program, failing.steps, passes, step)
+    return None if path is None else record_path(program, path)
