@@ -32,7 +32,7 @@ class WorldEvent:
         own_cascade: True for frames of a stream: what the delivery sets off is a process of its own, so that the
             next frame need not wait for it. False for replies: the cascade continues the request's process.
         arrival: how a delivery reaches a stock loop.
-        silent: an action without any observable effect, run at once instead of being offered.
+        travels: whether it is a message between the program and the outside, which takes the latency of the network.
     """
 
     process: int
@@ -42,6 +42,7 @@ class WorldEvent:
     ready: Callable[[], bool] | None = None
     own_cascade: bool = False
     arrival: Arrival = Arrival.SELECT
+    travels: bool = False
 
 
 class Agenda(Protocol):

@@ -8,6 +8,9 @@ from enum import StrEnum
 from simharness.core import name
 from simharness.core.footprint import Footprint
 
+Window = tuple[int, int | None]
+"""The least and the most nanoseconds that something takes; None: there is no most."""
+
 
 class Kind(StrEnum):
     """What sort of block a step is."""
@@ -71,7 +74,7 @@ class Step:
         time_ns: virtual time after the step.
         operations: domain operations, only filled while narrating.
         waited: whether something held it back after its turn had come, such as a lock.
-        timer_order: timers that must be gone before this one may fire (see ``loop.timers``).
+        window: how many nanoseconds after its cause it happens, at least and at most; None where nobody knows.
     """
 
     process: int
@@ -87,6 +90,7 @@ class Step:
     time_ns: int = 0
     operations: tuple[Operation, ...] = ()
     waited: bool = False
+    window: Window | None = None
 
     def __str__(self) -> str:
         return f"{self.label or self.kind} [{name.text(self.process)} step {self.index}]"

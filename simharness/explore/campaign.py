@@ -5,21 +5,24 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from simharness.core import name, trace
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Schedule
+from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.audit import audit
 from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
 from simharness.explore.exhaustive.dpor import DporSearch
-from simharness.explore.reachable import realise
+from simharness.explore.latency import possible
+from simharness.explore.reachable import Realisation, realise
 from simharness.explore.replay import Path, follow, path_of, straightened, walk
 from simharness.explore.shrink import Memory, Shrinker
 from simharness.explore.strategy import Search
@@ -124,6 +127,7 @@ class Campaign:
         checkpoint: where the search is kept, so that it can go on after an interruption; None for nowhere.
         summarise: turns an outcome into the key under which it is counted.
         stock: whether the semantics is ``stock``, so that reachability is a question at all.
+        timed: whether messages have a latency, so that not every interleaving is possible; see ``explore.latency``.
     """
 
     program: Program
@@ -133,12 +137,14 @@ class Campaign:
     checkpoint: Checkpoint | None = None
     summarise: Callable[[Any], Hashable] = _as_key
     stock: bool = True
+    timed: bool = False
     outcomes: dict[Hashable, int] = field(default_factory=dict)
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
     bounds: list[str] = field(default_factory=list)
     exhausted: bool = False
     interrupted: bool = False
     passing: Path | None = None
+    possible_traces: int = 0
     _traces: int = 0
     started_s: float = field(default_factory=time.monotonic)
 
@@ -192,6 +198,7 @@ class Campaign:
         return {
             "outcomes": dict(self.outcomes),
             "traces": self._traces,
+            "possible_traces": self.possible_traces,
             "elapsed_s": self.elapsed_s,
             "candidates": {
                 invariant: [candidate.freeze() for candidate in known] for invariant, known in self.candidates.items()
@@ -203,6 +210,7 @@ class Campaign:
         """Take over what :meth:`freeze` returned."""
         self.outcomes = dict(form["outcomes"])
         self._traces = form["traces"]
+        self.possible_traces = form["possible_traces"]
         self.started_s = time.monotonic() - form["elapsed_s"]
         self.candidates = {
             invariant: [Candidate.thaw(each) for each in known] for invariant, known in form["candidates"].items()
@@ -226,6 +234,13 @@ class Campaign:
         swapped = sum(audit(self.program, path, pairs=share, rng=rng).swapped for path in distinct)
         return {"commutation audit": f"{swapped} pairs in {len(distinct)} executions, no difference"}
 
+    def latency_check(self, latency: str) -> dict[str, str]:
+        """Return for the certificate how many of the interleavings this latency leaves; nothing without one."""
+        if not self.timed:
+            return {}
+        text = f"{self.possible_traces} of {self._traces} interleavings are possible with messages of {latency}"
+        return {"latency": text}
+
     @property
     def _executions(self) -> int:
         return self.search.statistics.executions
@@ -236,10 +251,14 @@ class Campaign:
         return time.monotonic() - self.started_s
 
     def _judge(self, execution: Execution) -> None:
+        new = self.search.statistics.traces > self._traces
+        self._traces = self.search.statistics.traces
+        if self.timed and not possible(execution.steps):
+            return
+        self.possible_traces += new
         outcome, findings = execution.conclude()
         key = self.summarise(outcome)
-        if self.search.statistics.traces > self._traces:
-            self._traces = self.search.statistics.traces
+        if new:
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
         if not findings:
             if self.passing is None:
@@ -252,7 +271,7 @@ class Campaign:
             if any(candidate.reachable for candidate in known) or len(known) >= _CANDIDATES:
                 continue
             if realisation is None and self.stock:
-                realisation = realise(execution.steps, order)
+                realisation = self._realise(execution.steps, order)
             reachable = realisation.reachable if realisation is not None else None
             deliveries = realisation.deliveries if realisation is not None else ()
             known.append(Candidate(finding, path_of(execution.steps), reachable, self._executions, deliveries))
@@ -264,10 +283,12 @@ class Campaign:
         refuting = [each for each in self._best() if not each.finding.warning]
         if any(each.reachable is not False for each in refuting) if self.stock else refuting:
             return Verdict.VIOLATED
+        if not self.possible_traces:
+            return Verdict.INCONCLUSIVE
         if self.exhausted:
             # What only the superset can do is a warning, not a refutation; and it was all looked at.
             return Verdict.PROVEN
-        return Verdict.PASSED if self._executions else Verdict.INCONCLUSIVE
+        return Verdict.PASSED
 
     def _best(self) -> list[Candidate]:
         """Return the best witness of every invariant: reachable before unknown before unreachable."""
@@ -303,7 +324,7 @@ class Campaign:
                 raise SelfCheckFailed(
                     f"the counterexample of {candidate.finding.invariant} did not happen again when it was replayed"
                 )
-            realisation = realise(execution.steps) if self.stock else None
+            realisation = self._realise(execution.steps, HappensBefore(execution.steps)) if self.stock else None
             final = Schedule(shrunk.schedule.deviations, len(execution.steps))
             deliveries = realisation.deliveries if realisation is not None else ()
             return Proof(
@@ -318,14 +339,21 @@ class Campaign:
         finally:
             execution.close()
 
-    @staticmethod
-    def _violated(execution: Execution) -> frozenset[str]:
+    def _violated(self, execution: Execution) -> frozenset[str]:
+        if self.timed and not possible(execution.steps):
+            return frozenset()
         return frozenset(finding.invariant for finding in execution.conclude()[1])
 
     def _really_violated(self, execution: Execution) -> frozenset[str]:
         """Return what is violated if a stock loop can do it: a smaller counterexample must not be less real."""
         violated = self._violated(execution)
-        return violated if violated and realise(execution.steps).reachable else frozenset()
+        if violated and self._realise(execution.steps, HappensBefore(execution.steps)).reachable:
+            return violated
+        return frozenset()
+
+    def _realise(self, steps: Sequence[Step], order: HappensBefore) -> Realisation:
+        """Return whether a stock loop can do it; with a latency, only if the deliveries can come in that order."""
+        return realise(steps, order, accepts=partial(possible, steps, order) if self.timed else None)
 
     @staticmethod
     def _same(execution: Execution, invariant: str) -> Finding | None:

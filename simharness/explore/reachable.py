@@ -10,13 +10,15 @@ The label goes to the whole trace: the order of independent steps may differ, ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simharness.core.step import Arrival, Kind, Step
 from simharness.core.trace import HappensBefore
 
 MAX_NODES = 50_000
+
+Deliveries = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Realisation:
     """
 
     reachable: bool | None
-    deliveries: tuple[tuple[int, int], ...] = ()
+    deliveries: Deliveries = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +51,39 @@ class _State:
 
 
 class _Search:
-    def __init__(self, steps: Sequence[Step], order: HappensBefore, limit: int) -> None:
+    def __init__(
+        self, steps: Sequence[Step], order: HappensBefore, limit: int, accepts: Callable[[Deliveries], bool] | None
+    ) -> None:
         self.steps = steps
         self.limit = limit
+        self.accepts = accepts
         self.before = [order.past[j] & ~(1 << j) for j in range(len(steps))]
         self.all = (1 << len(steps)) - 1
         self.previous = _previous_in_process(steps)
         self.callbacks, self.world = _offspring(steps)
-        self.seen: set[_State] = set()
+        self.seen: set[tuple[_State, tuple[int, ...]]] = set()
 
     def run(self) -> Realisation:
         """Search depth first, newest state first."""
         starting = [j for j, step in enumerate(self.steps) if step.cause is None]
         ready = tuple([j for j in starting if self.steps[j].kind is Kind.HANDLE])
         pending = frozenset(j for j in starting if self.steps[j].kind is not Kind.HANDLE)
-        stack: list[tuple[_State, tuple[tuple[int, int], ...]]] = [
-            (self._settle(_State(0, ready, 0, pending, timers=False)), ())
-        ]
+        stack: list[tuple[_State, Deliveries]] = [(self._settle(_State(0, ready, 0, pending, timers=False)), ())]
         while stack:
             state, deliveries = stack.pop()
             if state.done == self.all:
                 return Realisation(reachable=True, deliveries=deliveries)
-            if state in self.seen:
+            # Where deliveries have their moments, what may come depends on the order in which the others came.
+            came = () if self.accepts is None else tuple([j for j, _ in deliveries])
+            if (state, came) in self.seen:
                 continue
-            self.seen.add(state)
+            self.seen.add((state, came))
             if len(self.seen) > self.limit:
                 return Realisation(reachable=None)
             ran = state.done.bit_count()
             moves = [(after, (*deliveries, (j, ran))) for j, after in self._deliver(state)]
+            if self.accepts is not None:
+                moves = [move for move in moves if self.accepts(move[1])]
             after_run = self._run_front(state)
             if after_run is not None:
                 moves.insert(0, (after_run, deliveries))
@@ -185,12 +192,19 @@ def _offspring(steps: Sequence[Step]) -> tuple[list[tuple[int, ...]], list[froze
     return callbacks, world
 
 
-def realise(steps: Sequence[Step], order: HappensBefore | None = None, *, limit: int = MAX_NODES) -> Realisation:
+def realise(
+    steps: Sequence[Step],
+    order: HappensBefore | None = None,
+    *,
+    limit: int = MAX_NODES,
+    accepts: Callable[[Deliveries], bool] | None = None,
+) -> Realisation:
     """Return whether a stock loop can produce the interleaving of ``steps``.
 
     Args:
         steps: a complete execution under the semantics ``stock``.
         order: its happens-before order, if it is at hand.
         limit: give up after so many states of the loop.
+        accepts: says whether deliveries can come like this, also of their beginning; None: they can in any order.
     """
-    return _Search(steps, HappensBefore(steps) if order is None else order, limit).run()
+    return _Search(steps, HappensBefore(steps) if order is None else order, limit, accepts).run()

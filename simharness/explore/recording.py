@@ -11,6 +11,7 @@ from simharness.core.footprint import recorder
 from simharness.core.schedule import Schedule
 from simharness.core.verdict import RecordedExecution
 from simharness.explore.contrast import nearest_passing
+from simharness.explore.latency import possible
 from simharness.explore.replay import Path, follow, walk
 
 
@@ -46,10 +47,15 @@ def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
         execution.close()
 
 
-def contrast(program: Program, failing: RecordedExecution, invariant: str) -> RecordedExecution | None:
-    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one."""
+def contrast(program: Program, failing: RecordedExecution, invariant: str, *, timed: bool) -> RecordedExecution | None:
+    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one.
+
+    ``timed`` says that messages have a latency: the execution must be possible with it.
+    """
 
     def passes(execution: Execution) -> bool:
+        if timed and not possible(execution.steps):
+            return False
         _, findings = execution.conclude()
         return all(finding.invariant != invariant for finding in findings)
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from simharness.core.step import Arrival, Kind
+from simharness.core.step import Arrival, Kind, Window
 
 
 class Item:
@@ -21,12 +21,16 @@ class Item:
         arrival: for deliveries.
         own_cascade: whether its consequences are a process of their own.
         ready: whether it can run now; None means always.
+        window: how long after its cause it happens; None where nobody knows.
 
     Attributes:
         waited: whether it was in front of its queue and could not run.
     """
 
-    __slots__ = ("arrival", "cause", "kind", "label", "own_cascade", "payload", "ready", "sequence", "timer", "waited")
+    __slots__ = (
+        *("arrival", "cause", "kind", "label", "own_cascade", "payload", "ready", "sequence", "timer", "waited"),
+        "window",
+    )
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Item:
         own_cascade: bool = False,
         ready: Callable[[], bool] | None = None,
         timer: int | None = None,
+        window: Window | None = None,
     ) -> None:
         self.kind = kind
         self.payload = payload
@@ -51,6 +56,7 @@ class Item:
         self.ready = ready
         self.timer = timer
         self.waited = False
+        self.window = window
 
     @property
     def acts(self) -> bool:

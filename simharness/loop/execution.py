@@ -12,7 +12,7 @@ from typing import Any
 from simharness.core import name
 from simharness.core.choice import Choice, Source, StepChooser
 from simharness.core.footprint import CLOCK, recorder
-from simharness.core.step import Kind, Step
+from simharness.core.step import Kind, Step, Window
 from simharness.core.time import Clock
 from simharness.core.verdict import Finding
 from simharness.errors import ReplayDiverged, SpinningProgram
@@ -46,6 +46,7 @@ class LoopExecution:
         clock: the clock, or None for one that only timers move.
         tracking: whether footprints are recorded.
         horizon_ns: timers later than this never fire.
+        latency: how long a message to or from the outside takes, for ``explore.latency``; None: nobody knows.
         max_steps: give up on an execution that is longer.
     """
 
@@ -57,6 +58,7 @@ class LoopExecution:
         clock: Clock | None = None,
         tracking: bool = True,
         horizon_ns: int | None = None,
+        latency: Window | None = None,
         max_steps: int = MAX_STEPS,
     ) -> None:
         self.semantics = semantics
@@ -68,6 +70,7 @@ class LoopExecution:
             tracking=tracking,
             any_order=semantics is Semantics.ANY_ORDER,
             horizon_ns=horizon_ns,
+            latency=latency,
         )
         self._tracking = tracking
         self._max_steps = max_steps
@@ -179,6 +182,7 @@ class LoopExecution:
             loop.clock.now_ns,
             tuple(recorder.operations) if recorder.narrating else (),
             item.waited,
+            item.window,
         )
         self.steps.append(step)
         return step

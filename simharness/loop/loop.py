@@ -14,7 +14,7 @@ from simharness.core import name
 from simharness.core.agenda import WorldEvent
 from simharness.core.choice import StepChooser
 from simharness.core.footprint import CLOCK, recorder
-from simharness.core.step import Arrival, Kind
+from simharness.core.step import Arrival, Kind, Window
 from simharness.core.time import NS_PER_SECOND, Clock, ManualClock, seconds_to_ns
 from simharness.errors import Nondeterminism
 from simharness.loop.agenda import Item, Queues
@@ -52,6 +52,8 @@ class SimLoop(asyncio.BaseEventLoop):
         chooser: the one door for data choices.
         tracking: whether futures and tasks report to the recorder; False for searches without footprints.
         any_order: whether every ready task step is a choice of its own (semantics ``any-order``).
+        horizon_ns: timers later than this never fire.
+        latency: how long a message to or from the outside takes; None: nobody knows.
     """
 
     _simharness_keyed = True
@@ -64,6 +66,7 @@ class SimLoop(asyncio.BaseEventLoop):
         tracking: bool = True,
         any_order: bool = False,
         horizon_ns: int | None = None,
+        latency: Window | None = None,
     ) -> None:
         super().__init__()
         self._clock: Clock = ManualClock() if clock is None else clock
@@ -71,6 +74,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._tracking = tracking
         self._any_order = any_order
         self._horizon_ns = horizon_ns
+        self._latency = latency
         self.queues = Queues()
         self.cells: dict[int, tuple[CellType, int]] = {}
         self.zone = TimerZone()
@@ -113,6 +117,7 @@ class SimLoop(asyncio.BaseEventLoop):
             arrival=event.arrival if event.kind is Kind.DELIVER else None,
             own_cascade=event.own_cascade,
             ready=event.ready,
+            window=self._latency if event.travels else None,
         )
         self._put(event.process, item)
 
@@ -121,7 +126,7 @@ class SimLoop(asyncio.BaseEventLoop):
         recorder.write(process)
         for item in self.queues.pending(process):
             item.payload = _nothing
-            item.ready = None
+            item.ready = item.window = None
             item.kind = Kind.EXECUTE
 
     def after(self, delay_ns: int, label: str, action: Callable[[], None], *, kind: Kind = Kind.EXECUTE) -> int:
@@ -251,6 +256,7 @@ class SimLoop(asyncio.BaseEventLoop):
             ready=ready,
             timer=timer,
             own_cascade=outside,
+            window=(max(delay_ns, 0),) * 2,
         )
         self._put(process, item)
 

@@ -8,10 +8,11 @@ from platform import python_version
 from typing import Any, Literal
 
 from simharness.core import trace
+from simharness.core.step import Window
 from simharness.core.time import parse_duration_ns, seconds_to_ns
 from simharness.core.token import Token, decode, subject_of
 from simharness.core.verdict import Certificate, Verdict
-from simharness.errors import TokenError
+from simharness.errors import ScenarioError, TokenError
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.replay import follow
 from simharness.explore.strategy import build
@@ -40,6 +41,7 @@ def explore(
     check: Callable[[Any], object] | None = None,
     seed: int = 0,
     horizon: str | None = None,
+    latency: tuple[str, str] | None = None,
 ) -> Result:
     """Run a program under every order in which replies, events and timers can arrive.
 
@@ -60,12 +62,14 @@ def explore(
         check: judges the outcome; an exception or ``False`` is a violation.
         seed: of sampling strategies.
         horizon: virtual time after which no timer fires, such as ``10m``; None for no horizon.
+        latency: the shortest and the longest time that one message of ``world()`` (a request, an answer, a frame)
+            takes, such as ``("5ms", "80ms")``; None: any time.
 
     Returns:
         What was found. An exception in the program, in a task that nobody awaits, or in ``check`` is a violation.
 
     Raises:
-        ScenarioError: there is no such strategy.
+        ScenarioError: there is no such strategy, or a duration makes no sense.
         Nondeterminism: something outside of the simulation influenced the program.
         SelfCheckFailed: the exploration is not sound for this program; the message names the hole.
     """
@@ -76,13 +80,14 @@ def explore(
         semantics=Semantics(semantics),
         faults=faults,
         horizon_ns=horizon_in_ns(horizon),
+        latency=_window_ns(latency),
         packages=tuple(instrument),
     ) as stage:
         search = build(strategy, stage.program, seed=seed)
-        campaign = Campaign(stage.program, search, limits, stock=semantics == "stock")
+        campaign = Campaign(stage.program, search, limits, stock=semantics == "stock", timed=latency is not None)
         campaign.run()
         violations = [(proof, _violation(program, proof)) for proof in campaign.proofs()]
-        result = _result(stage, campaign, strategy, horizon, violations)
+        result = _result(stage, campaign, strategy, horizon, latency, violations)
     if campaign.interrupted:
         raise KeyboardInterrupt
     return result
@@ -159,6 +164,15 @@ def belongs(program: Program, token: Token) -> str:
     return name
 
 
+def _window_ns(latency: tuple[str, str] | None) -> Window | None:
+    if latency is None:
+        return None
+    least, most = (parse_duration_ns(each) for each in latency)
+    if least > most:
+        raise ScenarioError(f"latency: the shortest ({latency[0]}) is longer than the longest ({latency[1]})")
+    return least, most
+
+
 def _subject(program: Program) -> int:
     function = getattr(program, "func", program)
     return subject_of("program", function.__qualname__)
@@ -182,15 +196,17 @@ def _result(
     campaign: Campaign,
     strategy: str,
     horizon: str | None,
+    latency: tuple[str, str] | None,
     violations: list[tuple[Proof, Violation]],
 ) -> Result:
     statistics = campaign.search.statistics
     verdict = campaign.verdict()
     forecast = campaign.search.estimate(campaign.elapsed_s)
     coverage = campaign.search.coverage()
+    spelt = "any" if latency is None else f"{latency[0]}..{latency[1]}"
     certificate = Certificate(
         semantics=stage.semantics.value,
-        latency="any",
+        latency=spelt,
         faults=stage.faults,
         horizon=horizon or "none",
         dependence=stage.dependence,
@@ -204,7 +220,7 @@ def _result(
         exhausted=campaign.exhausted,
         traces_digest=trace.combined(statistics.fingerprints),
         assumptions=_ASSUMPTIONS,
-        checks={"probes": statistics.probes, "probe audit": "every probe"},
+        checks={"probes": statistics.probes, "probe audit": "every probe", **campaign.latency_check(spelt)},
         holes=stage.reasons,
     )
     return Result(

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from simharness.core.step import Window
 from simharness.instrument import Instrumenter, instrumented, is_foreign, watch_modules
 from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
@@ -26,6 +27,7 @@ class ProgramStage:
         semantics: see ``loop.execution.Semantics``.
         faults: budget of fault choices.
         horizon_ns: timers later than this never fire; None for no horizon.
+        latency: how long a message of the world takes; None for any time.
         instrumenter: tracks the heap.
         opaque: whether some of the code that runs is not tracked, so that every step may have touched anything.
         reasons: why it is opaque.
@@ -36,6 +38,7 @@ class ProgramStage:
     semantics: Semantics
     faults: int
     horizon_ns: int | None
+    latency: Window | None
     instrumenter: Instrumenter
     opaque: bool = False
     reasons: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ class ProgramStage:
             semantics=self.semantics,
             faults=self.faults,
             horizon_ns=self.horizon_ns,
+            latency=self.latency,
         )
 
     @property
@@ -94,6 +98,7 @@ def program_staged(
     semantics: Semantics = Semantics.STOCK,
     faults: int = 0,
     horizon_ns: int | None = None,
+    latency: Window | None = None,
     packages: tuple[str, ...] = (),
 ) -> Iterator[ProgramStage]:
     """Prepare a program; see :class:`ProgramStage` for the arguments.
@@ -108,7 +113,7 @@ def program_staged(
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
         instrumenter = stack.enter_context(instrumented(packages, program=_plain(function)))
-        stage = ProgramStage(function, check, semantics, faults, horizon_ns, instrumenter)
+        stage = ProgramStage(function, check, semantics, faults, horizon_ns, latency, instrumenter)
         stage.run_base_order().close()  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())

@@ -97,9 +97,10 @@ class _Channel:
                 if not future.done():
                     resolve()
 
-            agenda.offer(WorldEvent(answers, Kind.DELIVER, f"answer to {label}", arrive, own_cascade=own_cascade))
+            text = f"answer to {label}"
+            agenda.offer(WorldEvent(answers, Kind.DELIVER, text, arrive, own_cascade=own_cascade, travels=True))
 
-        return WorldEvent(self._requests, Kind.EXECUTE, label, execute)
+        return WorldEvent(self._requests, Kind.EXECUTE, label, execute, travels=True)
 
 
 def _channel(channel: str) -> _Channel:
@@ -126,7 +127,7 @@ class Stream:
             self._arrived.append(item)
             self._wake_one()
 
-        self._agenda.offer(WorldEvent(self._process, Kind.DELIVER, self._label, arrive, own_cascade=True))
+        self._agenda.offer(WorldEvent(self._process, Kind.DELIVER, self._label, arrive, own_cascade=True, travels=True))
 
     async def get(self) -> Any:
         """Return the next frame, waiting for it if none has arrived."""

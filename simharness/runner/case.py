@@ -67,6 +67,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         checkpoint=checkpoint,
         summarise=_outcome_digest,
         stock=explore.semantics == "stock",
+        timed=stage.setting.latency is not None,
     )
     if payload is not None:
         campaign.thaw(payload)
@@ -182,7 +183,7 @@ def _draw(
     from simharness.report.timeline import Heading, render
 
     failing = record(stage.program, proof.schedule)
-    passing = contrast(stage.program, failing, proof.finding.invariant)
+    passing = contrast(stage.program, failing, proof.finding.invariant, timed=campaign.timed)
     statistics = campaign.search.statistics
     heading = Heading(
         case.scenario.name,

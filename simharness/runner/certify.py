@@ -80,6 +80,12 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
         exhausted=campaign.exhausted,
         traces_digest=trace.combined(statistics.fingerprints),
         assumptions=(*ASSUMPTIONS, *stage.coarse(), *(f"{fault} may strike" for fault in setting.faults)),
-        checks={"probes": statistics.probes, "probe audit": "every probe", "rules": list(setting.rules), **checks},
+        checks={
+            "probes": statistics.probes,
+            "probe audit": "every probe",
+            "rules": list(setting.rules),
+            **campaign.latency_check(case.scenario.spec.venue.latency.text),
+            **checks,
+        },
         holes=tuple(stage.holes()),
     )

@@ -57,7 +57,7 @@ def _judge(
         realise(failing.steps).reachable if case.explore.semantics == "stock" else None,
         len(failing.schedule.deviations),
     )
-    passing = contrast(stage.program, failing, finding.invariant)
+    passing = contrast(stage.program, failing, finding.invariant, timed=stage.setting.latency is not None)
     drawing = render(
         failing,
         passing,

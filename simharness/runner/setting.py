@@ -52,7 +52,7 @@ def setting_of(case: Case) -> Setting:
         database_url=database.url,
         driver=_driver(case),
         isolation=case.values.get("isolation", database.isolation),
-        latency_ns=(spec.venue.latency.min_ns, spec.venue.latency.max_ns),
+        latency=spec.venue.latency.window_ns,
     )
 
 
@@ -71,9 +71,7 @@ def _refuse_what_has_no_effect(case: Case) -> None:
     Raises:
         ScenarioError: the scenario uses one.
     """
-    latency, explore = case.scenario.spec.venue.latency, case.scenario.spec.explore
-    if latency.min is not None or latency.max is not None:
-        raise ScenarioError(f"{case.scenario.where('venue')}: latency other than `any` is not implemented yet")
+    explore = case.scenario.spec.explore
     if explore.reversals is not None:
         raise ScenarioError(f"{case.scenario.where('explore')}: `reversals` is not implemented yet; leave it out")
 

@@ -40,6 +40,7 @@ def verify(path: Path) -> Verification:
             build(certificate["strategy"], stage.program, seed=0),
             Limits(certificate["executions"] + 1),
             stock=certificate["semantics"] == "stock",
+            timed=stage.setting.latency is not None,
         )
         campaign.run()
     statistics = campaign.search.statistics

@@ -84,6 +84,11 @@ class Latency(Element):
         return None if self.max is None else parse_duration_ns(self.max)
 
     @property
+    def window_ns(self) -> tuple[int, int | None] | None:
+        """The shortest and the longest latency in nanoseconds; None for any."""
+        return None if self.min is None and self.max is None else (self.min_ns or 0, self.max_ns)
+
+    @property
     def text(self) -> str:
         """As it stands in a certificate."""
         if self.min is None and self.max is None:

@@ -190,6 +190,7 @@ class Streams:
                 label=f"stream {connection.topic}: {event.text}",
                 action=partial(self._deliver, connection, connection.sent, event),
                 own_cascade=True,
+                travels=True,
             )
         )
 
@@ -247,7 +248,9 @@ class Session:
             lambda: Operation(request.lane, request.text, target="venue", source=request.source, effect="send")
         )
         self._agenda.offer(
-            WorldEvent(process, Kind.EXECUTE, request.text, partial(self._execute, process, request, on_answer))
+            WorldEvent(
+                process, Kind.EXECUTE, request.text, partial(self._execute, process, request, on_answer), travels=True
+            )
         )
         return process
 
@@ -283,6 +286,8 @@ class Session:
                 Kind.DELIVER,
                 f"answer to {request.text}: {outcome}",
                 partial(self._deliver, process, request, answer, on_answer),
+                # Nothing came: that the client gives up is no message.
+                travels=answer.refusal is not Refusal.TIMEOUT,
             )
         )
 

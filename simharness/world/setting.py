@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simharness.core.step import Window
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -72,7 +74,7 @@ class Setting:
         database_url: a server of the user's.
         driver: of PostgreSQL, ``asyncpg`` or ``psycopg``.
         isolation: default isolation level, None for the engine's own.
-        latency_ns: shortest and longest time of a message; None where it is free.
+        latency: shortest and longest time of a message to or from the venue, in nanoseconds; None: any.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -89,4 +91,4 @@ class Setting:
     database_url: str | None = None
     driver: str = "asyncpg"
     isolation: str | None = None
-    latency_ns: tuple[int | None, int | None] = (None, None)
+    latency: Window | None = None

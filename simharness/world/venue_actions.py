@@ -24,14 +24,12 @@ def open_venue(agenda: Agenda, setting: Setting) -> Venue:
     Raises:
         ScenarioError: a given market makes no sense.
     """
-    minimum, _ = setting.latency_ns
     return Venue(
         agenda,
         [Market(symbol) for symbol in setting.markets],
         rules=_rules(setting),
         prices=prices(setting),
         faults=FaultPlan.of(*setting.faults) if setting.faults else None,
-        latency_ns_min=minimum or 0,
     )
 
 

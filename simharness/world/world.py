@@ -57,6 +57,7 @@ class World(LoopExecution):
             clock=clock,
             tracking=tracking,
             horizon_ns=setting.horizon_ns,
+            latency=setting.latency,
         )
         clock.bind(self.loop)
         self._instrumenter = instrumenter

@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 from simharness.clients.sim_exchange import SimExchange
+from simharness.core.step import Window
 from simharness.explore.brute import every_execution
 from simharness.explore.dpor import OptimalExplorer
 from simharness.faults import FaultPlan
@@ -33,9 +34,15 @@ Bot = Callable[["BotExecution"], Coroutine[Any, Any, None]]
 class BotExecution(LoopExecution):
     """Some tasks on one venue; what they saw is the outcome."""
 
-    def __init__(self, prepare: Callable[[BotExecution], None], bots: tuple[Bot, ...], faults: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[BotExecution], None],
+        bots: tuple[Bot, ...],
+        faults: tuple[str, ...],
+        latency: Window | None = None,
+    ) -> None:
         clock = VenueClock()
-        super().__init__(clock=clock, faults=1 if faults else 0)
+        super().__init__(clock=clock, faults=1 if faults else 0, latency=latency)
         clock.bind(self.loop)
         self.venue = Venue(
             self.loop,
@@ -147,3 +154,22 @@ def test_the_reduced_search_finds_what_brute_force_finds(case: str) -> None:
     assert not explorer.statistics.duplicates
     if expected:
         assert len(set(reduced)) == expected
+
+
+def test_requests_answers_and_frames_take_the_latency_and_nothing_else_does() -> None:
+    """That a client gives up on an answer that never came is no message, and neither is what the market does."""
+    windows: dict[str, set[object]] = {}
+    for faults in ((), ("reply_lost",)):
+
+        def program(faults: tuple[str, ...] = faults) -> BotExecution:
+            return BotExecution(watched_order, (watch_orders, cancel), faults, latency=(5, 9))
+
+        for execution in OptimalExplorer(program).executions():
+            for step in execution.steps:
+                windows.setdefault(step.label, set()).add(step.window)
+    travelling = {label for label, found in windows.items() if found == {(5, 9)}}
+    assert "answer to cancel_order ethusdt-1: timeout" in windows.keys() - travelling
+    assert {"cancel_order ethusdt-1", "answer to cancel_order ethusdt-1: ok"} <= travelling
+    assert any(label.startswith("stream orders: ") for label in travelling)
+    assert all(found <= {None, (5, 9)} for found in windows.values())
+    assert all("fill" not in label for label in travelling if not label.startswith("stream"))
