@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from simharness.errors import ScenarioError, SimharnessError
 
@@ -63,7 +64,8 @@ def _internal(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 — the one place where errors reach the user
+    with suppress(BrokenPipeError):  # whoever read it has seen enough
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 — the one place where errors reach the user
 
 
 def _survive_odd_encodings() -> None:

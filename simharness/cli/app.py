@@ -7,6 +7,7 @@ closed pipes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,7 +82,12 @@ def _wording(error: Any) -> str:
     possible = sorted(getattr(error, "possibilities", None) or [])
     message = error.message if possible else error.format_message()
     text = " ".join(str(message).split()).rstrip(".").replace(". Did you mean", "; did you mean")
-    return f"{text}; did you mean {possible[0]!r}?" if possible else text
+    if not possible:
+        return text
+    typed = getattr(error, "option_name", None) or text
+    # The likest: the first of the alphabet is a guess.
+    likest = max(possible, key=lambda each: SequenceMatcher(None, typed, each).ratio())
+    return f"{text}; did you mean {likest!r}?"
 
 
 def _command(module: str, /, **arguments: Any) -> Command:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from simharness.cli.console import out
+from simharness.runner.setting import setting_of, system_of
 from simharness.scenario import discover
 
 
 def main(*, paths: list[Path]) -> int:
     """Say of every scenario that it is valid; errors are raised."""
     for scenario in discover(paths, factories=True):
-        count = len(scenario.cases())
+        cases = scenario.cases()
+        for case in cases:
+            setting_of(case)
+            system_of(case)
+        count = len(cases)
         out(f"{scenario.path}: ok, {scenario.name}, {count} case{'s' * (count != 1)}")
     return 0

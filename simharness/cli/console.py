@@ -99,6 +99,8 @@ def check_writable(option: str, path: Path | None) -> None:
     Raises:
         ScenarioError: ``path`` is a folder, or its folder cannot be made or written to.
     """
+    if path is not None and str(path) == "-":
+        raise ScenarioError(f"{option}: name a file; standard output is /dev/stdout")
     if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
         return  # nothing asked for, or a pipe or device such as /dev/stdout
     if path.is_dir():
@@ -109,6 +111,19 @@ def check_writable(option: str, path: Path | None) -> None:
         raise ScenarioError(f"{option}: cannot make the folder {path.parent}: {error.strerror}") from None
     if not os.access(path.parent, os.W_OK):
         raise ScenarioError(f"{option}: the folder {path.parent} cannot be written to")
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """Make sure before a long run that files can be written into a folder.
+
+    Raises:
+        ScenarioError: ``path`` is no folder, cannot be made or cannot be written to.
+    """
+    if path is None:
+        return
+    if path.exists() and not path.is_dir():
+        raise ScenarioError(f"{option}: {path} is not a folder")
+    check_writable(option, path / "report")
 
 
 def _width(stream: TextIO, wishes: Wishes, env: Mapping[str, str]) -> int:

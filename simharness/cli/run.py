@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from simharness.cli.console import Terminal, Wishes, check_writable, note, out, rich_console, terminal
+from simharness.cli.console import Terminal, Wishes, check_folder, check_writable, note, out, rich_console, terminal
 from simharness.cli.filters import parse_filters
 from simharness.cli.live import live_display
 from simharness.cli.progress import LineObserver
@@ -47,6 +47,7 @@ def main(
     """Run the cases that the options name; return the exit code."""
     check_writable("--json", json)
     check_writable("--junit", junit)
+    check_folder("--report", report)
     filters = parse_filters(case)
     on = terminal(sys.stdout, wishes)
     options = RunOptions(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simharness.core.token import Token
-from simharness.core.verdict import Counterexample, Verdict
+from simharness.core.verdict import Counterexample, Finding, Verdict
 from simharness.errors import ScenarioError, SimharnessError
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.checkpoint import Checkpoint, code_fingerprint
@@ -19,7 +19,7 @@ from simharness.report.save import report_stem
 from simharness.runner.certify import certify, write_certificate
 from simharness.runner.observer import Progress
 from simharness.runner.result import CaseResult, RunOptions
-from simharness.runner.setting import setting_of, system_of
+from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import Stage, staged
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run_case(case: Case, options: RunOptions, report: Report) -> CaseResult:
     started = time.monotonic()
     setting = setting_of(case)
     try:
-        with staged(setting, system_of(case)) as stage:
+        with located(case), staged(setting, system_of(case)) as stage:
             return _explore(case, options, stage, report, started)
     except ScenarioError:
         raise
@@ -85,6 +85,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         timelines[counterexample.token] = drawing
         if path is not None:
             reports[counterexample.token] = path
+    warnings += [Finding("vacuous", sentence, warning=True) for sentence in stage.refusals.sentences()]
     statistics = search.statistics
     verdict = _claim(campaign, stage)
     result = CaseResult.of(

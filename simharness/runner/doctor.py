@@ -15,7 +15,7 @@ from simharness.core.schedule import Schedule
 from simharness.errors import SimharnessError
 from simharness.explore.replay import follow
 from simharness.explore.shrink import Memory
-from simharness.runner.setting import setting_of, system_of
+from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import staged
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def _diagnose(case: Case) -> list[str]:
         there = _in_another_process(case, seed)
         if there != here:
             problems.append(f"another process with PYTHONHASHSEED={seed} produces other traces from the same schedules")
-    with staged(setting_of(case), system_of(case)) as stage:
+    with located(case), staged(setting_of(case), system_of(case)) as stage:
         problems.extend(stage.holes())
     return problems
 
 
 def digests(case: Case) -> list[str]:
     """Return the trace digests of the base order and of the first schedules with one deviation."""
-    with staged(setting_of(case), system_of(case)) as stage:
+    with located(case), staged(setting_of(case), system_of(case)) as stage:
         found = []
         for schedule in _schedules(stage.program):
             execution = follow(stage.program, schedule)

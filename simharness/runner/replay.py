@@ -11,7 +11,7 @@ from simharness.errors import ReplayDiverged
 from simharness.explore.reachable import realise
 from simharness.explore.recording import contrast, record
 from simharness.runner.result import Layout, ReplayOutcome
-from simharness.runner.setting import setting_of, system_of
+from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import Stage, staged
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def replay(token: str, scenarios: Sequence[Scenario], layout: Layout) -> ReplayO
 
     case = find_case(scenarios, token)
     decoded = decode(token)
-    with staged(setting_of(case), system_of(case)) as stage:
+    with located(case), staged(setting_of(case), system_of(case)) as stage:
         try:
             failing = record(stage.program, decoded.schedule)
         except ReplayDiverged as diverged:

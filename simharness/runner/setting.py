@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from simharness.errors import ScenarioError
@@ -85,6 +87,23 @@ def _rules(case: Case) -> tuple[str, ...]:
             f"implemented are {', '.join(sorted(known))}"
         )
     return tuple(each for each in case.scenario.invariants if each in known)
+
+
+# How the world, which knows no files, says where a command stands.
+_PLACE = re.compile(r"^\(scenario:(\d+)\):? *")
+
+
+@contextmanager
+def located(case: Case) -> Iterator[None]:
+    """Give the scenario's mistakes that only show when it runs their ``file:line``."""
+    try:
+        yield
+    except ScenarioError as error:
+        text = str(error)
+        place = _PLACE.match(text)
+        if place is None:
+            raise
+        raise ScenarioError(f"{case.scenario.path}:{place[1]}: {text[place.end() :]}") from error
 
 
 def system_of(case: Case) -> System:

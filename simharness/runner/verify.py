@@ -12,7 +12,7 @@ from simharness.explore.campaign import Campaign, Limits
 from simharness.explore.strategy import build
 from simharness.runner.certify import versions
 from simharness.runner.result import Verification
-from simharness.runner.setting import setting_of, system_of
+from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import staged
 
 
@@ -34,7 +34,7 @@ def verify(path: Path) -> Verification:
     for package, version in sorted(versions().items()):
         if certificate["versions"].get(package, version) != version:
             lines.append(f"{package} is {version}, the certificate was made with {certificate['versions'][package]}")
-    with staged(setting_of(cases[0]), system_of(cases[0])) as stage:
+    with located(cases[0]), staged(setting_of(cases[0]), system_of(cases[0])) as stage:
         campaign = Campaign(
             stage.program,
             build(certificate["strategy"], stage.program, seed=0),

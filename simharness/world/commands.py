@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -15,11 +16,15 @@ from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.lane import current_lane
 from simharness.core.step import Kind, Operation
+from simharness.errors import ScenarioError
 from simharness.invariants.view import Answer
 from simharness.world.setting import Command
 
 if TYPE_CHECKING:
     from simharness.world.world import World
+
+
+_VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 class Clients:
@@ -34,9 +39,22 @@ class Clients:
         self._world = world
         self._variables = variables
         self._commands = world.setting.commands
+        self._check_variables()
         self._waiting = {position: set(command.after) for position, command in enumerate(self._commands)}
         self._client: httpx.AsyncClient | None = None
         self._sent: dict[int, str] = {}
+
+    def _check_variables(self) -> None:
+        """Refuse a name that stands for nothing: the command would go nowhere, and whatever is checked would hold.
+
+        Raises:
+            ScenarioError: the target of a command has one.
+        """
+        known = ", ".join(f"{{{name}}}" for name in sorted(self._variables)) or "none"
+        for command in self._commands:
+            for variable in _VARIABLE.findall(str(command.target)):
+                if variable not in self._variables:
+                    raise ScenarioError(f"{command.where} nothing is called {{{variable}}}; known: {known}".lstrip())
 
     def open(self) -> None:
         """Offer the commands that wait for nothing."""
@@ -125,6 +143,9 @@ class Clients:
         subject = self._world.system.subject_of(command, self._variables)
         try:
             result = await self._world.running.perform(command)
+        except ScenarioError as error:
+            self._world.misuse = error  # the scenario's mistake, not the program's
+            return
         except Exception as error:
             expected = isinstance(error, self._world.expected_errors)
             text = _first_line(error)

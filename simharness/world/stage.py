@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from simharness.core.execution import Program
 from simharness.database.pool import commuting_checkouts, loaded_by
@@ -13,6 +13,7 @@ from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
+from simharness.world.refusals import Refusals
 from simharness.world.setting import Setting
 from simharness.world.system import System
 from simharness.world.world import World
@@ -28,6 +29,7 @@ class Stage:
         database: its database, or None.
         instrumenter: tracks the heap of the packages under test.
         foreign: modules whose code ran and is neither tracked nor in the library table.
+        refusals: which commands were never accepted so far.
     """
 
     setting: Setting
@@ -35,10 +37,11 @@ class Stage:
     database: Port | None
     instrumenter: Instrumenter
     foreign: frozenset[str] = frozenset()
+    refusals: Refusals = field(default_factory=Refusals)
 
     def world(self) -> World:
         """Start an execution."""
-        return World(self.setting, self.system, self.database, self.instrumenter)
+        return World(self.setting, self.system, self.database, self.instrumenter, refusals=self.refusals)
 
     @property
     def program(self) -> Program:

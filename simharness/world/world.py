@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simharness.core import lane
 from simharness.core.step import Step
 from simharness.core.verdict import Finding
+from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
 from simharness.loop.agenda import Item
@@ -19,6 +20,7 @@ from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
 from simharness.world.crash import Crashes
+from simharness.world.refusals import Refusals
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue
 from simharness.world.watch import ComplaintHandler, Watch, observed
@@ -39,6 +41,7 @@ class World(LoopExecution):
         database: its database, or None.
         instrumenter: names the objects of the packages under test; None without heap tracking.
         tracking: whether footprints are recorded.
+        refusals: takes down what was answered; None if nobody asks.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class World(LoopExecution):
         instrumenter: Instrumenter | None = None,
         *,
         tracking: bool = True,
+        refusals: Refusals | None = None,
     ) -> None:
         clock = VenueClock()
         super().__init__(
@@ -67,6 +71,8 @@ class World(LoopExecution):
         self.system = system
         self.database = database
         self.expected_errors: tuple[type[BaseException], ...] = ()
+        self.misuse: ScenarioError | None = None
+        self._refusals = refusals
         self._reports: list[ExecutionReport] = []
         self.venue = open_venue(self.loop, setting)
         self.venue.observe(self._heard)
@@ -115,7 +121,10 @@ class World(LoopExecution):
     def perform(self, process: int, item: Item, values: tuple[int, ...]) -> Step:
         """Run one entry of a queue; answers and complaints that come up in it carry its position."""
         self.view.step = len(self.steps)
-        return super().perform(process, item, values)
+        step = super().perform(process, item, values)
+        if self.misuse is not None:
+            raise self.misuse
+        return step
 
     def after_action(self, item: Item) -> None:
         """Let the rules look, inside the step, at what the step changed."""
@@ -143,6 +152,8 @@ class World(LoopExecution):
         self.view.faults.extend(choice.option for choice in self.choices() if choice.point.fault and choice.value)
         self.view.stuck.extend(self._stuck())
         self.watch.at_rest()
+        if self._refusals is not None:
+            self._refusals.take(self.view.answers)
         return self._outcome(), tuple(self.watch.findings)
 
     def _outcome(self) -> Any:

@@ -18,7 +18,7 @@ from simharness.scenario import Case, Scenario
 SCENARIO = """\
 scenario: demo
 about: Shows the command line at work.
-system: json:loads
+system: types:SimpleNamespace
 matrix: {policy: [good, bad], database: [sqlite, postgresql]}
 check: [S8, Q5]
 expect:

@@ -92,6 +92,7 @@ def test_a_missing_certificate_is_one_line(simharness: Call) -> None:
 USAGE = {
     "a mistyped command": (["rn", "x"], "did you mean 'run'?"),
     "a mistyped option": (["run", "x", "--jbs", "3"], "did you mean '--jobs'?"),
+    "the likest option": (["run", "x", "--jsn", "3"], "did you mean '--json'?"),
     "a mistyped option of list": (["list", "--hlp"], "did you mean '--help'?"),
     "a value out of range": (["run", "x", "--jobs", "0"], "--jobs"),
     "no number": (["run", "x", "--seed", "many"], "--seed"),

@@ -145,6 +145,8 @@ USAGE = {
         ["--time", "soon"],
         "--time: not a duration: 'soon'; write a number and a unit, such as 250ms, 60s, 10m",
     ),
+    "a report into a file": (["--report", "scenarios/demo.yaml"], "--report: scenarios/demo.yaml is not a folder"),
+    "no file": (["--json", "-"], "--json: name a file; standard output is /dev/stdout"),
 }
 
 
