@@ -290,6 +290,11 @@ class Campaign:
             return Verdict.PROVEN
         return Verdict.PASSED
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether something is violated in explored orders that no stock loop takes, and in no other."""
+        return self.stock and any(all(each.reachable is False for each in known) for known in self.candidates.values())
+
     def _best(self) -> list[Candidate]:
         """Return the best witness of every invariant: reachable before unknown before unreachable."""
         rank = {True: 0, None: 1, False: 2}

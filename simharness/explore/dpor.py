@@ -15,7 +15,7 @@ explores exactly one execution of every Mazurkiewicz trace. Where we differ:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 from simharness.core import name, trace
@@ -89,7 +89,7 @@ class OptimalExplorer:
 
     # -- driving ------------------------------------------------------------------------------------------
 
-    def executions(self) -> Iterator[Execution]:
+    def executions(self) -> Generator[Execution, None, None]:
         """Yield every execution when it is complete; the search stands still until the next is asked for.
 
         The consumer must not step or close the execution. When the iterator is exhausted, so is the tree.
@@ -247,7 +247,7 @@ class OptimalExplorer:
         return not_after(order, i)
 
     def _combination_after(self, step: Step) -> Values | None:
-        return _following(step.values, step.options)
+        return following(step.values, step.options)
 
     def _insert(self, position: int, reversal: Sequence) -> None:
         insert(self.frames[position].tree, reversal)
@@ -290,7 +290,7 @@ class OptimalExplorer:
                 break
             if other.values != probe.values:
                 found.append(other)
-            values = _following(other.values, other.options)
+            values = following(other.values, other.options)
         return found
 
     def _probe(
@@ -363,7 +363,7 @@ def _sequence(steps: list[Step], order: HappensBefore, body: list[int]) -> Seque
     return Sequence([Event(steps[k].process, steps[k].values, steps[k].footprint) for k in body], predecessors)
 
 
-def _following(values: Values, options: Values) -> Values | None:
+def following(values: Values, options: Values) -> Values | None:
     """Return the combination of data choices after ``values``, or None after the last."""
     for position in range(len(values) - 1, -1, -1):
         if values[position] + 1 < options[position]:

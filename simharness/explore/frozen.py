@@ -6,7 +6,7 @@ A thawed explorer plans them first. Results of probes are not kept; they are mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from simharness.core import name, trace
@@ -24,7 +24,7 @@ Json = Any
 class ResumableExplorer(OptimalExplorer):
     """An explorer that can be left while it hands out an execution and goes on later, thawed or not."""
 
-    def executions(self) -> Iterator[Execution]:
+    def executions(self) -> Generator[Execution, None, None]:
         """Yield the executions that were not handed out yet."""
         if self.frames and _handing_out(self.frames[-1]):
             self._plan_again()

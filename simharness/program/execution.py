@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from simharness.core import lane
-from simharness.core.footprint import PYHEAP, recorder
+from simharness.core import lane, name
+from simharness.core.footprint import PYHEAP, Footprint, recorder
 from simharness.core.verdict import Finding
+from simharness.errors import ScenarioError
 from simharness.instrument import Instrumenter
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution
@@ -18,6 +19,10 @@ from simharness.program.world import World, enter_world
 
 ProgramFunction = Callable[[], Coroutine[Any, Any, Any]]
 Check = Callable[[Any], object]
+Checks = Mapping[str, Check]
+
+# The step, after all others, in which a part of the outcome is looked at.
+_JUDGEMENT = -1_000_000
 
 
 class ProgramExecution(LoopExecution):
@@ -25,7 +30,8 @@ class ProgramExecution(LoopExecution):
 
     Args:
         program: a coroutine function without arguments that builds its state anew.
-        check: judges the outcome: an exception or ``False`` is a violation.
+        check: judges the outcome: an exception or ``False`` is a violation. A mapping has a check for each part of the
+            outcome, and sees no other.
         instrumenter: names the objects of the program; None without heap tracking.
         opaque: whether every step of the program counts as touching the whole heap.
         packages: whose lines timelines name.
@@ -35,7 +41,7 @@ class ProgramExecution(LoopExecution):
     def __init__(
         self,
         program: ProgramFunction,
-        check: Check | None = None,
+        check: Check | Checks | None = None,
         *,
         instrumenter: Instrumenter | None = None,
         opaque: bool = False,
@@ -44,6 +50,8 @@ class ProgramExecution(LoopExecution):
     ) -> None:
         super().__init__(**options)
         self._check = check
+        self.readings: dict[str, Footprint] = {}
+        """What was read to find out each part of the outcome, by its name; once there is an outcome."""
         self._opaque = opaque
         self._instrumenter = instrumenter
         if instrumenter is not None:
@@ -71,6 +79,8 @@ class ProgramExecution(LoopExecution):
         if not is_done(self._main):
             findings.append(Finding("deadlock", "the program waits for ever: nothing that could wake it up is left"))
             return None, tuple(findings)
+        if isinstance(self._check, Mapping):
+            return self._conclude_parts(self._check, findings)
         if self._main.cancelled() or findings:
             return None, tuple(findings)
         outcome = self._main.result()
@@ -83,6 +93,28 @@ class ProgramExecution(LoopExecution):
         except Exception as error:
             findings.append(Finding("check", f"{type(error).__name__}: {error}"))
         return outcome, tuple(findings)
+
+    def _conclude_parts(self, checks: Checks, findings: list[Finding]) -> tuple[Any, tuple[Finding, ...]]:
+        """Judge each part of the outcome by itself; one that went wrong keeps nobody from looking at the others."""
+        if self._main.cancelled() or self._main.exception() is not None:
+            return None, tuple(findings)
+        parts = self._main.result()
+        if not isinstance(parts, Mapping) or not checks.keys() <= parts.keys():
+            has = ", ".join(map(repr, parts)) if isinstance(parts, Mapping) else f"none, it is {parts!r}"
+            raise ScenarioError(f"the checks are of {', '.join(map(repr, checks))}; the parts of the outcome: {has}")
+        outcome = []
+        for number, (part, value) in enumerate(sorted(parts.items())):
+            recorder.begin(name.ROOT, _JUDGEMENT - number, active=True)
+            try:
+                found = value() if callable(value) and not inspect.isclass(value) else value
+                outcome.append((part, found))
+                if part in checks and checks[part](found) is False:
+                    findings.append(Finding(f"check {part}", f"the check of {part} returned False for {found!r}"))
+            except Exception as error:
+                findings.append(Finding(f"check {part}", f"{type(error).__name__}: {error}"))
+            finally:
+                self.readings[part] = recorder.end()
+        return tuple(outcome), tuple(findings)
 
     def _errors(self) -> list[BaseException]:
         found: list[BaseException] = []

@@ -14,7 +14,7 @@ from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
-from simharness.program.execution import Check, ProgramExecution, ProgramFunction
+from simharness.program.execution import Check, Checks, ProgramExecution, ProgramFunction
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class ProgramStage:
     """
 
     function: ProgramFunction
-    check: Check | None
+    check: Check | Checks | None
     semantics: Semantics
     faults: int
     horizon_ns: int | None
@@ -93,7 +93,7 @@ class ProgramStage:
 @contextmanager
 def program_staged(
     function: ProgramFunction,
-    check: Check | None = None,
+    check: Check | Checks | None = None,
     *,
     semantics: Semantics = Semantics.STOCK,
     faults: int = 0,

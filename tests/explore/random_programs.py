@@ -28,14 +28,22 @@ PAIRED = ("gather", "group", "as_completed", "first completed", "guarded")
 
 
 class Memory(dict[str, Any]):
-    """A dict whose keys are tracked, reduced to what the programs use."""
+    """A dict whose keys are tracked, reduced to what the programs use.
+
+    Args:
+        owner: whose it is, if there are several.
+    """
+
+    def __init__(self, owner: str = "") -> None:
+        super().__init__()
+        self._name = f"memory{owner}"
 
     def __getitem__(self, key: str) -> Any:
-        recorder.read(name.static(f"memory {key}"))
+        recorder.read(name.static(f"{self._name} {key}"))
         return super().__getitem__(key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        recorder.write(name.static(f"memory {key}"))
+        recorder.write(name.static(f"{self._name} {key}"))
         super().__setitem__(key, value)
 
 
@@ -64,12 +72,17 @@ def _body(rng: random.Random, depth: int, budget: int) -> Body:
 
 
 class Interpreter:
-    """Runs the bodies; everything two tasks share is tracked or is a primitive of asyncio."""
+    """Runs the bodies; everything two tasks share is tracked or is a primitive of asyncio.
 
-    def __init__(self) -> None:
-        self.memory = Memory()
+    Args:
+        name: tells the memory and the channels of several interpreters apart.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.memory = Memory(name)
         dict.update(self.memory, x=0, y=0, z=0)
-        self.outside = Memory()
+        self.outside = Memory(f"{name} outside" if name else "")
         dict.update(self.outside, x=0, y=0)
         self.locks = {key: asyncio.Lock() for key in "pq"}
         self.semaphores = {key: asyncio.Semaphore(1) for key in "pq"}
@@ -116,7 +129,9 @@ class Interpreter:
         self.memory[me] = await current_world().call(self._at_actor(key, writes=number % 2 == 1))
 
     async def _channel_call(self, me: str, key: str, number: int) -> None:
-        self.memory[me] = await current_world().call(self._at_actor(key, writes=number % 2 == 1), channel="c")
+        self.memory[me] = await current_world().call(
+            self._at_actor(key, writes=number % 2 == 1), channel=f"c{self.name}"
+        )
 
     def _at_actor(self, key: str, *, writes: bool) -> Callable[[], int]:
         def act() -> int:
@@ -127,11 +142,11 @@ class Interpreter:
         return act
 
     async def _push(self, me: str, key: str, number: int) -> None:
-        stream = current_world().stream("s")
+        stream = current_world().stream(f"s{self.name}")
         await current_world().call(lambda: stream.push(me))
 
     async def _receive(self, me: str, key: str, number: int) -> None:
-        self.memory[me] = await current_world().stream("s").get()
+        self.memory[me] = await current_world().stream(f"s{self.name}").get()
 
     async def _choose(self, me: str, key: str, number: int) -> None:
         self.memory[key] = current_world().choose((0, 5), place=me, fault=number % 2 == 1)
