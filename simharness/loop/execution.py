@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from contextvars import Context, copy_context
 from enum import StrEnum
 from typing import Any
@@ -19,8 +18,8 @@ from simharness.errors import ReplayDiverged, SpinningProgram
 from simharness.loop import guard
 from simharness.loop.agenda import Item
 from simharness.loop.describe import label_of
-from simharness.loop.futures import TrackedTask, closure_keys, is_done
-from simharness.loop.garbage import execution_closed, silence
+from simharness.loop.futures import TrackedTask, closure_keys
+from simharness.loop.garbage import abandon, execution_closed, silence
 from simharness.loop.loop import SimLoop
 
 MAX_STEPS = 100_000
@@ -208,11 +207,11 @@ class LoopExecution:
         self.loop.enter()
         try:
             for task in self.loop.tasks:
-                _abandon(task)
+                abandon(task)
             self.loop.tasks.clear()
+            self.loop.queues.clear()
         finally:
             self.loop.leave()
-        self.loop.queues.clear()
         self.loop.close()
 
     def _now_ns(self) -> int:
@@ -270,16 +269,3 @@ class LoopExecution:
 
 def _look_away(item: Item) -> None:
     """Judge nothing."""
-
-
-def _abandon(task: asyncio.Task[Any]) -> None:
-    """Close the coroutine of a task that will not run again, without any message about it."""
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # no message about our own abandoning
-    task._log_traceback = False  # as above
-    if is_done(task):
-        return
-    coroutine = task.get_coro()
-    # A coroutine may refuse to end (an await in its finally); it dies with its last reference.
-    with suppress(BaseException):
-        if coroutine is not None:
-            coroutine.close()

@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simharness.database.footprints import Accesses, DatabaseKeys, RowSet
-from simharness.database.sqlite import SqliteDatabase, SqliteSeam, quiet_abandon
+from simharness.database.sqlite import SqliteDatabase, SqliteSeam
+from simharness.loop.garbage import silence
 from simharness.loop.loop import SimLoop
 from simharness.world.setting import Setting
 
@@ -83,12 +84,12 @@ class SqlitePort:
 
     def close_execution(self) -> None:
         """Close every handle."""
-        with quiet_abandon():
+        with silence():
             self._seam.close_execution()
 
     def cut(self) -> None:
         """Close the program's handles; SQLite rolls back what they had not committed."""
-        with quiet_abandon():
+        with silence():
             self._seam.cut()
 
     def read(self, sql: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from simharness.core.footprint import Footprint, recorder
 from simharness.core.step import Kind, Operation
 from simharness.core.time import ManualClock
 from simharness.database.sqlite import SqliteDatabase, SqliteSeam
+from simharness.loop.garbage import abandon, silence
 
 SCHEMA = """
 CREATE TABLE bots (id INTEGER PRIMARY KEY, status TEXT NOT NULL);
@@ -108,6 +109,13 @@ class Stage:
     def _begin(self, what: str) -> None:
         self._steps += 1
         recorder.begin(name.static(what), self._steps, active=True)
+
+
+def abandon_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """End tasks that will not run again, after the seam has closed the execution."""
+    with silence():
+        for task in tasks:
+            abandon(task)
 
 
 @contextmanager

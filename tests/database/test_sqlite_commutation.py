@@ -11,12 +11,12 @@ from random import Random
 from typing import Any
 
 import aiosqlite
-from sqlite_stage import Stage
+from sqlite_stage import Stage, abandon_all
 from sqlite_statements import SCHEMA, Statement
 
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import Footprint, conflicting, describe
-from simharness.database.sqlite import SqliteDatabase, SqliteSeam, abandon
+from simharness.database.sqlite import SqliteDatabase, SqliteSeam
 
 # Two rows and few kinds of statements, so that transactions meet; hypothesis would spend its examples on tiny ones.
 MEETING: list[Callable[[int], Statement]] = [
@@ -106,7 +106,7 @@ def play(database: SqliteDatabase, programs: list[list[Statement]], order: list[
         tables = ("parent", "child", "pair")
         done.state = [[tuple(row.values()) for row in database.read(f"SELECT * FROM {table}")] for table in tables]
         seam.close_execution()
-        abandon(tasks)
+        abandon_all(tasks)
     loop.close()
     return done
 

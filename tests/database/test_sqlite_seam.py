@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlite_stage import Stage, stage
+from sqlite_stage import Stage, abandon_all, stage
 
-from simharness.database.sqlite import SqliteDatabase, SqliteSeam, abandon
+from simharness.database.sqlite import SqliteDatabase, SqliteSeam
 from simharness.errors import Nondeterminism
 
 REASON = "SELECT reason FROM orders WHERE id = 1"
@@ -254,7 +254,7 @@ def test_an_abandoned_execution_leaves_no_handle_and_no_task(caplog: pytest.LogC
         ends = [weakref.ref(task) for task in tasks]
         seam.close_execution()
         assert not handles(database)
-        abandon(tasks)
+        abandon_all(tasks)
         play.pending.clear()
         tasks.clear()
         gc.collect()
