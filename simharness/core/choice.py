@@ -57,11 +57,12 @@ class StepChooser:
 
     Args:
         faults: how many answers other than the first may be taken at points that are faults, per execution.
+        strikes: a smaller number that holds instead; questions keep the places that they have with ``faults``.
     """
 
-    def __init__(self, faults: int = 0) -> None:
+    def __init__(self, faults: int = 0, strikes: int | None = None) -> None:
         self._faults = faults
-        self.faults_left = faults
+        self.faults_left = faults if strikes is None else strikes
         self.values: list[int] = []
         self.options: list[int] = []
         self.history: list[Choice] = []

@@ -19,6 +19,7 @@ from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.audit import audit
+from simharness.explore.bounded import BoundedSearch
 from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
 from simharness.explore.exhaustive.dpor import DporSearch
 from simharness.explore.latency import possible
@@ -163,6 +164,8 @@ class Campaign:
                     break
                 self._keep(final=False)
         self.exhausted = self.search.exhausted
+        if isinstance(self.search, BoundedSearch):
+            self.bounds += self.search.bounds()
         if self.exhausted and self.checkpoint is not None:
             self.checkpoint.discard()
 
@@ -178,6 +181,11 @@ class Campaign:
             if refuted is not None and self._executions >= refuted + limits.after_violation:
                 return f"executions after the first violation ≤ {limits.after_violation}"
         return None
+
+    @property
+    def refuted(self) -> bool:
+        """Whether an execution was found that violates something, as stock asyncio can."""
+        return self._refuted_at() is not None
 
     def _refuted_at(self) -> int | None:
         """Return the number of the first execution that violates something, as stock asyncio can; None so far."""

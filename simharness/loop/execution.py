@@ -42,6 +42,7 @@ class LoopExecution:
     Args:
         semantics: see :class:`Semantics`.
         faults: budget of fault choices.
+        strikes: a smaller budget that holds instead, in an execution whose schedules are those of ``faults``.
         clock: the clock, or None for one that only timers move.
         tracking: whether footprints are recorded.
         horizon_ns: timers later than this never fire.
@@ -54,6 +55,7 @@ class LoopExecution:
         *,
         semantics: Semantics = Semantics.STOCK,
         faults: int = 0,
+        strikes: int | None = None,
         clock: Clock | None = None,
         tracking: bool = True,
         horizon_ns: int | None = None,
@@ -62,7 +64,7 @@ class LoopExecution:
     ) -> None:
         self.semantics = semantics
         self.steps: list[Step] = []
-        self._chooser = StepChooser(faults)
+        self._chooser = StepChooser(faults, strikes)
         self.loop = SimLoop(
             clock,
             self._chooser,

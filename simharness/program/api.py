@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from importlib import metadata
 from platform import python_version
+from time import monotonic
 from typing import Any, Literal
 
 from simharness.core import trace
@@ -13,8 +15,10 @@ from simharness.core.time import parse_duration_ns, seconds_to_ns
 from simharness.core.token import Token, decode, subject_of
 from simharness.core.verdict import Certificate, Verdict
 from simharness.errors import ScenarioError, TokenError
+from simharness.explore.bounded import bounded
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.component_search import ComponentSearch
+from simharness.explore.deepening import Deepened, deepened
 from simharness.explore.replay import follow
 from simharness.explore.strategy import Search, build
 from simharness.loop.execution import Semantics
@@ -48,6 +52,8 @@ def explore(
     seed: int = 0,
     horizon: str | None = None,
     latency: tuple[str, str] | None = None,
+    reversals: int | None = None,
+    delays: int | None = None,
 ) -> Result:
     """Run a program under every order in which replies, events and timers can arrive.
 
@@ -62,6 +68,7 @@ def explore(
         strategy: ``dpor`` (one execution for each interleaving), ``brute`` (every schedule), or sampling: ``pos``,
             ``pct``, ``random``, ``swarm``.
         faults: at most so many answers other than the first at ``world().choose(…, fault=True)`` in one execution.
+            Smaller numbers are explored first.
         executions: stop after so many; None for no limit.
         time: stop after so much wall time: seconds, or a text such as ``60s``; None for no limit.
         instrument: packages under test, besides the module of the program, whose heap is tracked.
@@ -74,6 +81,9 @@ def explore(
         horizon: virtual time after which no timer fires, such as ``10m``; None for no horizon.
         latency: the shortest and the longest time that one message of ``world()`` (a request, an answer, a frame)
             takes, such as ``("5ms", "80ms")``; None: any time.
+        reversals: explore only what at most so many reversed races lead to from the base order, fewest first; None
+            for all. A bounded search never proves.
+        delays: explore only schedules that pass over at most so many processes in base order, fewest first.
 
     Returns:
         What was found. An exception in the program, in a task that nobody awaits, or in ``check`` is a violation.
@@ -94,17 +104,26 @@ def explore(
         packages=tuple(instrument),
     ) as stage:
         stock, timed = semantics == "stock", latency is not None
+        levels = strategy == "dpor" and (reversals, delays) == (None, None)
         # A latency, and a stock loop, take or refuse the orders of all components together, so these are not enough.
-        by_component = isinstance(check, Mapping) and strategy == "dpor" and not timed
-        search: Search = ComponentSearch(stage.program) if by_component else build(strategy, stage.program, seed=seed)
-        campaign = Campaign(stage.program, search, limits, stock=stock, timed=timed)
-        campaign.run()
-        if by_component and campaign.doubtful and not campaign.interrupted:
+        by_component = isinstance(check, Mapping) and levels and not timed
+        begun = monotonic()
+
+        def campaign_for(budget: int) -> Campaign:
+            start = partial(stage.program, budget)
+            search: Search | None = bounded(start, strategy, reversals=reversals, delays=delays)
+            if search is None:
+                search = ComponentSearch(start) if by_component else build(strategy, start, seed=seed)
+            return Campaign(start, search, limits, stock=stock, timed=timed, started_s=begun)
+
+        found = deepened(campaign_for, faults, at_once=not levels)
+        if by_component and found.campaign.doubtful and not found.campaign.interrupted:
             # Among other orders of the others there may be one that a stock loop takes: the product knows.
-            campaign = Campaign(stage.program, build(strategy, stage.program, seed=seed), limits, stock=stock)
-            campaign.run()
+            by_component = False
+            found = deepened(campaign_for, faults)
+        campaign = found.campaign
         violations = [(proof, _violation(program, proof)) for proof in campaign.proofs()]
-        result = _result(stage, campaign, strategy, horizon, latency, violations)
+        result = _result(stage, found, strategy, horizon, latency, violations)
     if campaign.interrupted:
         raise KeyboardInterrupt
     return result
@@ -210,12 +229,13 @@ def _violation(program: Program, proof: Proof) -> Violation:
 
 def _result(
     stage: ProgramStage,
-    campaign: Campaign,
+    found: Deepened,
     strategy: str,
     horizon: str | None,
     latency: tuple[str, str] | None,
     violations: list[tuple[Proof, Violation]],
 ) -> Result:
+    campaign = found.campaign
     statistics = campaign.search.statistics
     verdict = campaign.verdict()
     forecast = campaign.search.estimate(campaign.elapsed_s)
@@ -226,6 +246,7 @@ def _result(
         "probes": statistics.probes,
         "probe audit": "every probe",
         **campaign.latency_check(spelt),
+        **found.checks(),
     }
     if isinstance(campaign.search, ComponentSearch):
         assumptions += (_ONE_BY_ONE,)

@@ -43,8 +43,8 @@ class ProgramStage:
     opaque: bool = False
     reasons: tuple[str, ...] = ()
 
-    def program(self) -> ProgramExecution:
-        """Start an execution."""
+    def program(self, strikes: int | None = None) -> ProgramExecution:
+        """Start an execution; ``strikes`` is a smaller budget of faults that holds instead."""
         return ProgramExecution(
             self.function,
             self.check,
@@ -53,6 +53,7 @@ class ProgramStage:
             packages=(self.function.__module__, *self.instrumenter.packages),
             semantics=self.semantics,
             faults=self.faults,
+            strikes=strikes,
             horizon_ns=self.horizon_ns,
             latency=self.latency,
         )

@@ -66,6 +66,7 @@ class Setting:
         commands: what happens, concurrently unless ``after`` says otherwise.
         faults: names of the faults that may strike, with places: ``reply_lost@create_order``.
         fault_budget: how many of them may strike in one execution.
+        strikes: a smaller budget that holds instead; schedules stay those of ``fault_budget``.
         rules: ids of the invariants that are checked.
         semantics: ``stock``, ``quiescent`` or ``any-order``.
         horizon_ns: virtual time after which no timer fires.
@@ -83,6 +84,7 @@ class Setting:
     commands: tuple[Command, ...] = ()
     faults: tuple[str, ...] = ()
     fault_budget: int = 0
+    strikes: int | None = None
     rules: tuple[str, ...] = ()
     semantics: str = "stock"
     horizon_ns: int | None = None

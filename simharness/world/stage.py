@@ -48,6 +48,10 @@ class Stage:
         """The same, as the explorer wants it."""
         return self.world
 
+    def with_fewer_faults(self, strikes: int) -> Stage:
+        """Return the same stage for executions that at most so many faults strike."""
+        return replace(self, setting=replace(self.setting, strikes=strikes))
+
     @property
     def dependence(self) -> str:
         """How finely the certificate distinguishes what steps touch."""

@@ -58,6 +58,7 @@ class World(LoopExecution):
         super().__init__(
             semantics=Semantics(setting.semantics),
             faults=setting.fault_budget,
+            strikes=setting.strikes,
             clock=clock,
             tracking=tracking,
             horizon_ns=setting.horizon_ns,
