@@ -22,10 +22,10 @@ from simharness.core.execution import Execution, Program
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, ScenarioError
-from simharness.explore.statistics import Statistics
 from simharness.explore.estimate import UNKNOWN, Coverage, Forecast
 from simharness.explore.races import holders, not_after, races
 from simharness.explore.replay import path_of
+from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Values
 
 Move = tuple[int, Values]
@@ -193,9 +193,8 @@ class DelaySearch(BoundedSearch):
     def _owe_answers(taken: list[Move], step: Step, given: int, level: list[Moves]) -> None:
         """Owe the other answers to what the last step was asked beyond the ``given`` answers."""
         for place in range(given, len(step.options)):
-            for value in range(step.options[place]):
-                if value != step.values[place]:
-                    level.append((*taken[:-1], (step.process, (*step.values[:place], value))))
+            others = [value for value in range(step.options[place]) if value != step.values[place]]
+            level += [(*taken[:-1], (step.process, (*step.values[:place], value))) for value in others]
 
 
 def bounded(program: Program, strategy: str, *, reversals: int | None, delays: int | None) -> BoundedSearch | None:

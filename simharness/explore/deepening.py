@@ -1,6 +1,6 @@
 """Fewer faults first: explores every smaller budget of faults before the one that was asked for.
 
-A search that a limit ends has then at least a whole smaller one behind it: "complete for ≤ 1 fault". The smaller ones
+A search that a limit ends has then at least a whole smaller one behind it: "complete for faults ≤ 1". The smaller ones
 are repeated inside the larger, which costs little: each fault more multiplies the interleavings.
 """
 
@@ -30,7 +30,7 @@ class Deepened:
         """Return what the certificate says about the budgets below."""
         if not self.levels:
             return {}
-        text = "; ".join(f"{budget} faults: {traces} interleavings" for budget, traces in enumerate(self.levels))
+        text = "; ".join(f"faults ≤ {budget}: {traces} interleavings" for budget, traces in enumerate(self.levels))
         return {"smaller budgets, explored first": text}
 
 
@@ -64,5 +64,5 @@ def deepened(campaign_for: Callable[[int], Campaign], faults: int, *, at_once: b
 def _reported(found: Deepened, *bounds: str) -> Deepened:
     found.campaign.bounds += bounds
     if found.complete is not None:
-        found.campaign.bounds.append(f"complete for ≤ {found.complete} faults")
+        found.campaign.bounds.append(f"complete for faults ≤ {found.complete}")
     return found

@@ -8,11 +8,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simharness.core.execution import Program
 from simharness.core.token import Token
 from simharness.core.verdict import Counterexample, Finding, Verdict
 from simharness.errors import ScenarioError, SimharnessError
+from simharness.explore.bounded import bounded
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.checkpoint import Checkpoint, code_fingerprint
+from simharness.explore.deepening import Deepened, deepened
 from simharness.explore.recording import contrast, record
 from simharness.explore.strategy import Search, build
 from simharness.report.save import report_stem
@@ -52,27 +55,11 @@ def run_case(case: Case, options: RunOptions, report: Report) -> CaseResult:
 
 
 def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, started: float) -> CaseResult:
-    explore = case.explore
-    checkpoint, search, payload = _begin(case, options, stage)
-    limits = Limits(
-        explore.executions if options.executions is None else options.executions,
-        explore.time_ns if options.time_ns is None else options.time_ns,
-        explore.after_violation,
-    )
-    campaign = Campaign(
-        stage.program,
-        search,
-        limits,
-        progress=lambda running: report(_progress(running)),
-        checkpoint=checkpoint,
-        summarise=_outcome_digest,
-        stock=explore.semantics == "stock",
-        timed=stage.setting.latency is not None,
-    )
-    if payload is not None:
-        campaign.thaw(payload)
-    campaign.run()
-    checks = {} if campaign.interrupted else campaign.audit(options.audit or _AUDITED_PAIRS, options.seed)
+    found = _search(case, options, stage, report)
+    campaign = found.campaign
+    checks: dict[str, Any] = dict(found.checks())
+    if not campaign.interrupted:
+        checks |= campaign.audit(options.audit or _AUDITED_PAIRS, options.seed)
     proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs(_SHRINK_BUDGET)
     counterexamples, warnings, timelines, reports = [], [], {}, {}
     for proof in proofs:
@@ -86,7 +73,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         if path is not None:
             reports[counterexample.token] = path
     warnings += [Finding("vacuous", sentence, warning=True) for sentence in stage.refusals.sentences()]
-    statistics = search.statistics
+    statistics = campaign.search.statistics
     verdict = _claim(campaign, stage)
     result = CaseResult.of(
         case,
@@ -109,6 +96,45 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
     return result
 
 
+def _search(case: Case, options: RunOptions, stage: Stage, report: Report) -> Deepened:
+    """Run the searches of a case: of every smaller budget of faults first, where the search can end at all."""
+    explore, begun = case.explore, time.monotonic()
+    checkpoint, search, payload = _begin(case, options, stage)
+    limits = Limits(
+        explore.executions if options.executions is None else options.executions,
+        explore.time_ns if options.time_ns is None else options.time_ns,
+        explore.after_violation,
+    )
+
+    def campaign_for(budget: int) -> Campaign:
+        smaller = budget < explore.faults
+        program = stage.with_fewer_faults(budget).program if smaller else stage.program
+        campaign = Campaign(
+            program,
+            build(explore.strategy, program, seed=options.seed) if smaller else search,
+            limits,
+            progress=lambda running: report(_progress(running)),
+            checkpoint=None if smaller else checkpoint,
+            summarise=_outcome_digest,
+            stock=explore.semantics == "stock",
+            timed=stage.setting.latency is not None,
+            started_s=begun,
+        )
+        if payload is not None:
+            campaign.thaw(payload)
+        return campaign
+
+    at_once = explore.strategy != "dpor" or explore.bounded or payload is not None
+    return deepened(campaign_for, explore.faults, at_once=at_once)
+
+
+def search_for(case: Case, program: Program, seed: int) -> Search:
+    """Return the search that a case asks for, at its beginning."""
+    explore = case.explore
+    bound = bounded(program, explore.strategy, reversals=explore.reversals, delays=explore.delays)
+    return build(explore.strategy, program, seed=seed) if bound is None else bound
+
+
 def _claim(campaign: Campaign, stage: Stage) -> Verdict:
     """Return the verdict; where something is known to be invisible, nothing is proven."""
     verdict = campaign.verdict()
@@ -120,17 +146,16 @@ def _claim(campaign: Campaign, stage: Stage) -> Verdict:
 
 def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | None, Search, Any]:
     """Return where the search is kept, the search, and what an interrupted run had found."""
-    strategy = case.explore.strategy
     folder = options.report_dir if options.report_dir is not None else options.checkpoint_dir
-    if strategy != "dpor" or folder is None:
-        return None, build(strategy, stage.program, seed=options.seed), None
+    if case.explore.strategy != "dpor" or case.explore.bounded or folder is None:
+        return None, search_for(case, stage.program, options.seed), None
     stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
     code = code_fingerprint([Path(case.scenario.path)])
     checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
     if options.resume and checkpoint.file.exists():
         search, payload = checkpoint.resume(stage.program)
         return checkpoint, search, payload
-    return checkpoint, build(strategy, stage.program, seed=options.seed), None
+    return checkpoint, search_for(case, stage.program, options.seed), None
 
 
 def _outcome_digest(outcome: Any) -> str:

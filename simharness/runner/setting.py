@@ -27,7 +27,6 @@ def setting_of(case: Case) -> Setting:
         ScenarioError: an invariant is named that no rule implements, or a driver that is not known.
     """
     scenario, spec, database = case.scenario, case.scenario.spec, case.database
-    _refuse_what_has_no_effect(case)
     return Setting(
         options={key: value for key, value in case.values.items() if key not in _WORLD_KEYS},
         markets=spec.venue.markets,
@@ -65,17 +64,6 @@ def _driver(case: Case) -> str:
             f"{case.scenario.where('matrix')}: unknown driver {driver!r}; known are {', '.join(_DRIVERS)}"
         )
     return driver
-
-
-def _refuse_what_has_no_effect(case: Case) -> None:
-    """Keep options that are part of the format and not implemented yet from being ignored in silence.
-
-    Raises:
-        ScenarioError: the scenario uses one.
-    """
-    explore = case.scenario.spec.explore
-    if explore.reversals is not None:
-        raise ScenarioError(f"{case.scenario.where('explore')}: `reversals` is not implemented yet; leave it out")
 
 
 def _rules(case: Case) -> tuple[str, ...]:

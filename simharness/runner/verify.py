@@ -9,7 +9,7 @@ from typing import Any
 from simharness.core import trace
 from simharness.errors import ScenarioError
 from simharness.explore.campaign import Campaign, Limits
-from simharness.explore.strategy import build
+from simharness.runner.case import search_for
 from simharness.runner.certify import versions
 from simharness.runner.result import Verification
 from simharness.runner.setting import located, setting_of, system_of
@@ -37,7 +37,7 @@ def verify(path: Path) -> Verification:
     with located(cases[0]), staged(setting_of(cases[0]), system_of(cases[0])) as stage:
         campaign = Campaign(
             stage.program,
-            build(certificate["strategy"], stage.program, seed=0),
+            search_for(cases[0], stage.program, seed=0),
             Limits(certificate["executions"] + 1),
             stock=certificate["semantics"] == "stock",
             timed=stage.setting.latency is not None,

@@ -107,7 +107,8 @@ def _explore() -> Schema:
             "after_violation": {**_BUDGET, "description": "at most so many after the first that violates something"},
             "time": {**_DURATION, "description": "at most so long, wall time"},
             "horizon": {**_DURATION, "description": "an execution ends here, virtual time"},
-            "reversals": {**_BUDGET, "description": "at most so many deviations from the base order"},
+            "reversals": {**_BUDGET, "description": "at most so many reversed races away from the base order"},
+            "delays": {**_BUDGET, "description": "at most so many processes passed over in base order"},
         }
     )
 

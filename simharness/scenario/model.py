@@ -262,6 +262,20 @@ class Explore(Element):
     time: Duration | None = None
     horizon: Duration = "10m"
     reversals: int | None = Field(default=None, ge=0)
+    delays: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if self.reversals is not None and self.delays is not None:
+            raise wrong("`reversals` and `delays` are two ways to bound a search; leave one of them out")
+        if self.bounded and self.strategy != "dpor":
+            raise wrong(f"`reversals` and `delays` bound the exhaustive search, not the strategy {self.strategy!r}")
+        return self
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the search is bounded by reversals or delays."""
+        return (self.reversals, self.delays) != (None, None)
 
     @field_validator("strategy", mode="before")
     @classmethod

@@ -246,3 +246,15 @@ def test_a_spent_budget_answers_and_the_question_keeps_its_place() -> None:
     chooser.begin((1, 1, 2))
     assert [chooser.choose(FAULT), chooser.choose(FAULT), chooser.choose(POINT)] == [1, 0, 2]
     assert chooser.options == [2, 1, 3]
+
+
+def test_a_question_about_a_fault_keeps_its_place_under_a_smaller_budget() -> None:
+    """So that schedules of a smaller budget are schedules of the whole one."""
+    fault, data = ChoicePoint("lost", ("no", "yes"), fault=True), ChoicePoint("size", ("all", "half"))
+    whole, smaller = StepChooser(2), StepChooser(2, strikes=0)
+    for chooser in (whole, smaller):
+        chooser.begin((1, 1) if chooser is whole else (0, 1))
+        chooser.choose(fault)
+        chooser.choose(data)
+    assert (whole.values, smaller.values) == ([1, 1], [0, 1])
+    assert (whole.options, smaller.options) == ([2, 2], [1, 2])

@@ -343,3 +343,28 @@ def test_tasks_of_one_function_have_lanes_of_their_own() -> None:
     (violation,) = simharness.explore(program, check=three).violations
     drawn = simharness.timeline(program, violation.token, check=three)
     assert "FAILS if [A] the fill 2's READ runs before [B] the fill's WRITE" in drawn
+
+
+def test_smaller_budgets_of_faults_are_explored_first() -> None:
+    async def program() -> Callable[[], tuple[str, ...]]:
+        world = simharness.world()
+        taken: list[str] = []
+
+        async def ask(name: str) -> None:
+            outcome = world.choose(("fine", "lost"), fault=True)
+            taken.append(f"{name} {outcome} {world.choose(('odd', 'even'))}")
+
+        for name in "abc":
+            asyncio.create_task(ask(name))
+        return lambda: tuple(sorted(taken))
+
+    result = simharness.explore(program, faults=2)
+    assert (result.verdict, result.traces) == ("proven", 8 * 7)
+    assert result.certificate.checks["smaller budgets, explored first"] == (
+        "faults ≤ 0: 8 interleavings; faults ≤ 1: 32 interleavings"
+    )
+    bounded = simharness.explore(program, faults=2, executions=40)
+    assert (bounded.verdict, bounded.executions) == ("passed", 40)
+    assert bounded.certificate.bounds == ("executions ≤ 40", "complete for faults ≤ 1")
+    stopped = simharness.explore(program, faults=2, executions=20)
+    assert stopped.certificate.bounds == ("executions ≤ 20", "faults ≤ 1 of 2", "complete for faults ≤ 0")

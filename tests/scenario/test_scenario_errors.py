@@ -107,6 +107,14 @@ MISTAKES = {
         "venue: {latency: {min: 5s, max: 3s}}",
         "x.yaml:3: min (5s) is longer than max (3s)",
     ),
+    "two bounds": (
+        "explore: {reversals: 1, delays: 1}",
+        "x.yaml:3: `reversals` and `delays` are two ways to bound a search; leave one of them out",
+    ),
+    "a bound on sampling": (
+        "explore: {strategy: pos, delays: 1}",
+        "x.yaml:3: `reversals` and `delays` bound the exhaustive search, not the strategy 'pos'",
+    ),
     "latency of another kind": (
         "venue: {latency: some}",
         "x.yaml:3: venue.latency must be `any` or {min: …, max: …}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def test_enough_reversals_lead_to_every_interleaving(name: str) -> None:
         pass
     levels = [traces(ReversalSearch(program(PROGRAMS[name], faults=1), bound)) for bound in range(8)]
     assert levels[-1] == explorer.statistics.fingerprints
-    assert all(less <= more for less, more in zip(levels, levels[1:], strict=False))
+    assert all(less <= more for less, more in pairwise(levels))
     assert len(levels[0]) < len(levels[-1]) or name == "questions"
 
 
@@ -88,9 +89,7 @@ def test_a_bounded_search_passes_or_refutes_and_never_proves(measure: str, enoug
     assert (ordinary.verdict, ordinary.executions) == ("passed", 1)
     refuted = simharness.explore(out_of_order, check=lambda seen: seen == "abc", **{measure: 1})
     assert refuted.verdict == "violated"
-    assert simharness.replay(
-        out_of_order, refuted.violations[0].token, check=lambda seen: seen == "abc"
-    ).happened_again
+    assert simharness.replay(out_of_order, refuted.violations[0].token, check=lambda seen: seen == "abc").happened_again
 
 
 def test_a_limit_says_up_to_which_level_the_search_was_complete() -> None:
