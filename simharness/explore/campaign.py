@@ -182,11 +182,6 @@ class Campaign:
                 return f"executions after the first violation ≤ {limits.after_violation}"
         return None
 
-    @property
-    def refuted(self) -> bool:
-        """Whether an execution was found that violates something, as stock asyncio can."""
-        return self._refuted_at() is not None
-
     def _refuted_at(self) -> int | None:
         """Return the number of the first execution that violates something, as stock asyncio can; None so far."""
         known = (each for candidates in self.candidates.values() for each in candidates if not each.finding.warning)

@@ -1,33 +1,35 @@
 """Fewer faults first: explores every smaller budget of faults before the one that was asked for.
 
 A search that a limit ends has then at least a whole smaller one behind it: "complete for faults ≤ 1". The smaller ones
-are repeated inside the larger, which costs little: each fault more multiplies the interleavings.
+are repeated inside the larger, which costs little where it is of use: each fault more multiplies the interleavings. A
+budget that is not explored to its end within a share of the limits is left, so that the rest is for what was asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from simharness.explore.campaign import Campaign
+from simharness.explore.campaign import Campaign, Limits
+
+# One part in so many of the limits is for each of the smaller budgets.
+_SHARE = 4
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Deepened:
     """A search by budgets of faults.
 
     Args:
-        campaign: the one to report: that of the whole budget, or the one that a limit ended.
-        complete: the largest budget that was explored to its end.
-        levels: how many interleavings each budget below had.
+        campaign: that of the whole budget (or the one that Ctrl-C ended).
+        levels: how many interleavings each smaller budget has, as far as they were explored to their ends.
     """
 
     campaign: Campaign
-    complete: int | None = None
-    levels: list[int] = field(default_factory=list)
+    levels: tuple[int, ...] = ()
 
     def checks(self) -> dict[str, str]:
-        """Return what the certificate says about the budgets below."""
+        """Return what the certificate says about the smaller budgets."""
         if not self.levels:
             return {}
         text = "; ".join(f"faults ≤ {budget}: {traces} interleavings" for budget, traces in enumerate(self.levels))
@@ -35,34 +37,31 @@ class Deepened:
 
 
 def deepened(campaign_for: Callable[[int], Campaign], faults: int, *, at_once: bool = False) -> Deepened:
-    """Run the campaigns of all budgets up to ``faults``, until a limit ends one.
+    """Run the campaigns of all budgets up to ``faults``.
 
     Args:
-        campaign_for: makes the campaign of a budget. Limits of executions hold for each, a limit of time for all: the
-            campaigns have one beginning.
+        campaign_for: makes the campaign of a budget; all have one beginning, so that a limit of time holds for all.
         faults: the budget that was asked for.
         at_once: leave the smaller ones out, as when an interrupted search goes on.
     """
-    complete: int | None = None
     levels: list[int] = []
     for budget in range(0 if at_once else faults):
         campaign = campaign_for(budget)
+        campaign.limits = _shared(campaign.limits)
         campaign.run()
-        if campaign.exhausted:
-            complete = budget
-            levels.append(campaign.search.statistics.traces)
-        elif campaign.interrupted or not campaign.refuted:
-            return _reported(Deepened(campaign, complete, levels), f"faults ≤ {budget} of {faults}")
-        # A violation ended it: what the whole budget adds to that is still asked for.
+        if campaign.interrupted:
+            campaign.bounds.append(f"faults ≤ {budget} of {faults}")
+            return Deepened(campaign, tuple(levels))
+        if not campaign.exhausted:
+            break
+        levels.append(campaign.search.statistics.traces)
     campaign = campaign_for(faults)
     campaign.run()
-    if campaign.exhausted:
-        return Deepened(campaign, faults, levels)
-    return _reported(Deepened(campaign, complete, levels))
+    if levels and not campaign.exhausted:
+        campaign.bounds.append(f"complete for faults ≤ {len(levels) - 1}")
+    return Deepened(campaign, tuple(levels))
 
 
-def _reported(found: Deepened, *bounds: str) -> Deepened:
-    found.campaign.bounds += bounds
-    if found.complete is not None:
-        found.campaign.bounds.append(f"complete for faults ≤ {found.complete}")
-    return found
+def _shared(limits: Limits) -> Limits:
+    executions = None if limits.executions is None else max(limits.executions // _SHARE, 1)
+    return Limits(executions, None if limits.time_ns is None else limits.time_ns // _SHARE, limits.after_violation)
