@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from simharness.database.postgresql import process
-from simharness.database.postgresql.installation import installation
+from simharness.database.postgresql.account import service_account
+from simharness.database.postgresql.installation import Installation, installation
 from simharness.database.postgresql.run_directory import sweep
 from simharness.database.postgresql.server import EmbeddedServer
 from simharness.errors import ScenarioError
@@ -87,6 +91,41 @@ def test_the_server_does_not_run_as_root(server):
     owners = {Path(f"/proc/{pid}").stat().st_uid for pid in processes_of(server._run.data)}
     assert owners
     assert 0 not in owners
+
+
+@pytest.fixture
+def reachable_cache():
+    cache = Path(tempfile.mkdtemp())
+    cache.chmod(0o755)
+    yield cache
+    shutil.rmtree(cache)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the server as itself, from where it is")
+def test_an_environment_that_the_account_cannot_enter_is_copied_once(monkeypatch, reachable_cache):
+    """Its libraries too, and under a narrow umask: initdb and postgres run from the copy."""
+    monkeypatch.setattr("simharness.database.postgresql.installation.is_open_to", lambda path, account: False)
+    before = os.umask(0o077)
+    try:
+        closed = Installation(service_account(), reachable_cache)
+        closed.pristine()
+    finally:
+        os.umask(before)
+    copied = closed._programs / "postgres"
+    assert copied.is_relative_to(reachable_cache)
+    server = closed.start("postgres", "--version")
+    assert server.wait() == 0
+    first = copied.stat().st_ino
+    Installation(service_account(), reachable_cache)
+    assert copied.stat().st_ino == first
+
+
+def test_what_initdb_says_is_part_of_the_error(monkeypatch, reachable_cache):
+    monkeypatch.setattr("simharness.database.postgresql.installation._INITDB_OPTIONS", ("--no-such-option",))
+    account = service_account()
+    programs = Installation(account, reachable_cache)
+    with pytest.raises(ScenarioError, match=r"^[^\n]*initdb[^\n]*code 1: [^\n]*no-such-option[^\n]*$"):
+        programs.pristine()
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):

@@ -55,7 +55,7 @@ def cache_directory(account: Account | None) -> Path:
     asked = os.environ.get(_CACHE_VARIABLE)
     if asked:
         directory = Path(asked).resolve()
-        directory.mkdir(parents=True, exist_ok=True)
+        make_open(directory)
         if account is not None and not is_open_to(directory, account):
             raise ScenarioError(
                 f"{_CACHE_VARIABLE}={asked} is not accessible to uid {account.uid}, which runs PostgreSQL"
@@ -64,14 +64,23 @@ def cache_directory(account: Account | None) -> Path:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if account is None or is_open_to(home, account):
         directory = home / "simharness"
-        directory.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
+        make_open(directory)
         return directory
     directory = Path(tempfile.gettempdir()) / f"simharness-{os.geteuid()}"
-    directory.mkdir(mode=0o755, exist_ok=True)
+    make_open(directory)
     # Everybody may write to the temporary directory: what another user put there is not to be run by us.
     if directory.is_symlink() or directory.stat().st_uid != os.geteuid():
         raise ScenarioError(f"{directory} belongs to somebody else; set {_CACHE_VARIABLE} to a directory of yours")
     return directory
+
+
+def make_open(directory: Path) -> None:
+    """Create a directory and its parents so that everybody may enter them, whatever the umask; existing ones stay."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def is_open_to(path: Path, account: Account) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 from hashlib import blake2b
 from pathlib import Path
 
-from simharness.database.postgresql.account import Account, cache_directory, is_open_to, service_account
+from simharness.database.postgresql.account import Account, cache_directory, is_open_to, make_open, service_account
 from simharness.database.postgresql.run_directory import exclusive
 from simharness.errors import ScenarioError
 
@@ -44,7 +44,7 @@ class Installation:
         self.account = account
         programs = _programs()
         self.home = cache / f"postgresql-{_fingerprint(programs)}"
-        self.home.mkdir(parents=True, exist_ok=True)
+        make_open(self.home)
         if account is not None and not is_open_to(programs, account):
             programs = self._copy(programs)
         self._programs = programs
@@ -57,18 +57,20 @@ class Installation:
         """
         if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_FREE:
             shared = _MEMORY / f"simharness-{os.geteuid()}"
-            shared.mkdir(mode=0o755, exist_ok=True)
+            make_open(shared)
             if not shared.is_symlink() and shared.stat().st_uid == os.geteuid():
                 return shared / self.home.name
         return self.home / "runs"
 
-    def start(self, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, program: str, *arguments: str | Path, stderr: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         """Start a program of the server as its account, out of reach of the terminal's Ctrl-C."""
         return subprocess.Popen(
             [self._programs / program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             start_new_session=True,
             user=self.account.uid if self.account else None,
             group=self.account.gid if self.account else None,
@@ -107,20 +109,38 @@ class Installation:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         self.own(draft)
-        code = self.start("initdb", "-D", draft, "--wal-segsize=1", *_INITDB_OPTIONS).wait()
-        if code != 0:
-            raise ScenarioError(f"database: postgresql: initdb failed with code {code} in {draft}")
+        initdb = self.start("initdb", "-D", draft, "--wal-segsize=1", *_INITDB_OPTIONS, stderr=subprocess.PIPE)
+        words = " ".join(initdb.communicate()[1].decode(errors="replace").split())
+        if initdb.returncode != 0:
+            raise ScenarioError(
+                f"database: postgresql: initdb in {draft} failed with code {initdb.returncode}: {words or 'no words'}"
+            )
         draft.rename(base)
 
     def _copy(self, programs: Path) -> Path:
-        copy = self.home / "install"
-        with exclusive(self.home / "install.lock"):
+        """Copy the wheel's files to where the account can read them, once; 33 MB."""
+        package = programs.parents[1]
+        copy = self.home / "wheel"
+        with exclusive(self.home / "wheel.lock"):
             if not copy.exists():
-                draft = copy.with_name("install-draft")
+                draft = copy.with_name("wheel-draft")
                 shutil.rmtree(draft, ignore_errors=True)
-                shutil.copytree(programs.parent, draft, symlinks=True)
+                # The programs look for the libraries that came with the wheel three folders above themselves.
+                for folder in (programs.parent, *package.parent.glob(f"{package.name}.libs")):
+                    inside = draft / folder.relative_to(package.parent)
+                    shutil.copytree(folder, inside, symlinks=True, ignore=shutil.ignore_patterns("include"))
+                _open_to_all(draft)
                 draft.rename(copy)
-        return copy / "bin"
+        return copy / programs.relative_to(package.parent)
+
+
+def _open_to_all(tree: Path) -> None:
+    """Let everybody read a tree whose files may have been made under a narrow umask."""
+    for directory, _, files in os.walk(tree):
+        Path(directory).chmod(0o755)
+        for path in (Path(directory) / file for file in files):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o555 if path.stat().st_mode & 0o100 else 0o444))
 
 
 def installation() -> Installation:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simharness.database.postgresql import process
+from simharness.database.postgresql.account import make_open
 
 _LOCK = "lock"
 _DATA = "data"
@@ -61,7 +62,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def claim(runs: Path) -> RunDirectory:
     """Create and lock a new run directory below ``runs``."""
-    runs.mkdir(parents=True, exist_ok=True)
+    make_open(runs)
     # Against a sweep that would see the directory before its lock.
     with exclusive(runs.with_suffix(".lock")):
         path = Path(tempfile.mkdtemp(prefix="r", dir=runs))
@@ -73,7 +74,7 @@ def claim(runs: Path) -> RunDirectory:
 
 def sweep(runs: Path) -> list[Path]:
     """End the servers of killed runs, remove their directories, and return those."""
-    runs.mkdir(parents=True, exist_ok=True)
+    make_open(runs)
     removed = []
     with exclusive(runs.with_suffix(".lock")):
         for path in sorted(runs.iterdir()):
