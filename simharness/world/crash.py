@@ -35,8 +35,10 @@ _LIFE = name.static("life of the program")
 # Written when the program goes down and when it is up again, read by commands of clients: they need it to be up.
 _UP = name.static("the program is up")
 
+# What a program does at its database; what it has not committed goes with it.
+_STATEMENTS = frozenset({"sql", "pg", "pg-close", "pg-cancel", "pg-end"})
 # Whose events at an outside actor are the program's: its requests, its statements, its threads, its connections.
-_OF_THE_PROGRAM = frozenset({"rest", "sql", "thread", "connect"})
+_OF_THE_PROGRAM = _STATEMENTS | {"rest", "thread", "connect"}
 
 
 class Crashes:
@@ -78,9 +80,9 @@ class Crashes:
         if self.allowed:
             recorder.read(_LIFE)
 
-    def acted(self, *, committed: bool) -> None:
-        """Record the same for a step at an outside actor; a statement outlives the program if it committed."""
-        if recorder.process != _PROCESS and (committed or _kind(recorder.process) != "sql"):
+    def acted(self, *, lasting: bool) -> None:
+        """Record the same for a step at an outside actor; a statement outlives the program if it left something."""
+        if recorder.process != _PROCESS and (lasting or _kind(recorder.process) not in _STATEMENTS):
             self.outlived()
 
     def reached(self) -> None:

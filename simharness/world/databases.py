@@ -39,6 +39,9 @@ class Port(Protocol):
     def changed(self) -> bool:
         """Return whether anything was committed since the last call."""
 
+    def drew(self) -> bool:
+        """Return whether anything that no rollback takes back was left since the last call: numbers of sequences."""
+
     def observe(self, table: str, row: str) -> None:
         """Record that the running step read a committed row."""
 
@@ -103,6 +106,10 @@ class SqlitePort:
             return False
         self._version = version
         return True
+
+    def drew(self) -> bool:
+        """Return False: SQLite's row numbers are part of the transaction."""
+        return False
 
     def _data_version(self) -> int:
         return int(self._database.read("PRAGMA data_version")[0]["data_version"])

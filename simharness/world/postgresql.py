@@ -84,7 +84,7 @@ class PostgresqlPort:
         self._network = _Network(self._database)
         self.url = _URL.format(driver=self._driver)
         self._version = ""
-        self._commits = 0
+        self._commits = self._drawn = 0
 
     def prepare(self, create: Callable[[Connection], None]) -> None:
         """Build the tables and rows that every execution starts with."""
@@ -109,7 +109,7 @@ class PostgresqlPort:
         """Answer the drivers' connections on ``loop``."""
         loop.network = self._network
         self._database.begin(loop, EPOCH_NS)
-        self._commits = self._database.commits
+        self._commits, self._drawn = self._database.commits, self._database.drawn
 
     def close_execution(self) -> None:
         """Take the sessions back and fill the tables again."""
@@ -130,6 +130,11 @@ class PostgresqlPort:
             return False
         self._commits = commits
         return True
+
+    def drew(self) -> bool:
+        """Ask the bridge whether a statement may have drawn from a sequence."""
+        drawn, self._drawn = self._drawn, self._database.drawn
+        return drawn != self._drawn
 
     def observe(self, table: str, row: str) -> None:
         """Record the read of one row."""

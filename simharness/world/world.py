@@ -135,7 +135,7 @@ class World(LoopExecution):
                 self.watch.reported(report)
         committed = self.database is not None and item.acts and self.database.changed()
         if item.acts:
-            self.crashes.acted(committed=committed)
+            self.crashes.acted(lasting=committed or (self.database is not None and self.database.drew()))
         if committed:
             self.watch.committed()
 

@@ -162,6 +162,12 @@ class Bridge:
                 f"PostgreSQL holds row locks in {', '.join(missed)}, which the footprint does not name"
             )
 
+    def cut(self) -> None:
+        """The client is gone without a word: its sessions end, and what they had not committed is rolled back."""
+        for session in self._sessions:
+            session.moments.disarm()
+        self.abandon()
+
     def abandon(self) -> None:
         """Take all backends back, whatever they are doing."""
         for session in list(self._sessions):

@@ -104,7 +104,7 @@ class PostgresqlDatabase:
     def cut(self) -> None:
         """End the connections of a program that has crashed, and roll back what it had not committed."""
         assert self.bridge is not None, "no execution is running"
-        self.bridge.abandon()
+        self.bridge.cut()
         self._psycopg.drop()
 
     def read(self, sql: str) -> list[dict[str, Any]]:
@@ -124,6 +124,11 @@ class PostgresqlDatabase:
     def commits(self) -> int:
         """How many transactions of this database have published anything."""
         return 0 if self._schema is None else self._schema.commits
+
+    @property
+    def drawn(self) -> int:
+        """How many statements may have drawn from a sequence, which no rollback undoes."""
+        return 0 if self._schema is None else self._schema.drawn
 
     def query(self, sql: str) -> list[list[str | None]]:
         """Return rows as committed, as text, through a session of our own; for invariants and outcomes."""

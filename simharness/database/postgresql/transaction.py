@@ -39,6 +39,8 @@ class Schema:
         self.all_dirty = False
         # How many transactions have published anything, for those who look after every commit.
         self.commits = 0
+        # How many statements may have drawn from a sequence.
+        self.drawn = 0
 
     def accesses(self, statement: Statement, values: tuple[Any, ...]) -> Accesses:
         """Return what a statement touches."""
@@ -174,6 +176,7 @@ class Transaction:
         keys = self._schema.keys
         if accesses.everything:
             recorder.write(keys.everything)
+            self._schema.drawn += 1
         for rows in accesses.reads:
             record(keys.visible(rows.table), rows.rows, write=False)
         keys.record_locks(accesses)
@@ -182,6 +185,7 @@ class Transaction:
         written = {rows.table for rows in accesses.writes}
         for table in sorted(written & self._schema.loaded.counted | set(accesses.generates)):
             recorder.write(keys.sequence(table))
+            self._schema.drawn += 1
         if locking:
             for rows in accesses.reads:
                 record(keys.lock(rows.table), rows.rows, write=True)
