@@ -35,7 +35,8 @@ def collected_between_executions() -> Iterator[None]:
         yield
         return
     was_enabled = gc.isenabled()
-    gc.collect()
+    # As below: executions that warmed everything up have left their garbage too.
+    collect()
     gc.freeze()
     gc.disable()
     _frozen = True
