@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from pg_lab import EPOCH_NS, FakeAgenda
 
 from simharness.core import name
 from simharness.core.footprint import recorder
-from simharness.database.postgresql import intercept, wire
+from simharness.database.postgresql import intercept, process, wire
 from simharness.database.postgresql.session import Session
 
 
@@ -118,6 +121,21 @@ def test_what_was_sent_before_a_departure_still_commits(stage, database):
     stage.settle()
     assert database.query("SELECT status FROM bots WHERE id = 2") == [["LAST"]]
     assert client.is_lost
+
+
+def test_a_client_whose_backend_dies_hears_of_it_and_nothing_stays_open(stage):
+    client = stage.client()
+    client.ask("SELECT 1")
+    stage.settle()
+    backend = client.session.backend
+    os.kill(backend.pid, signal.SIGTERM)
+    while process.alive(backend.pid):
+        os.sched_yield()
+    client.ask("SELECT 2")
+    stage.settle()
+    assert client.is_lost
+    assert b"57P01" in client.received
+    assert backend._link.fileno() == -1
 
 
 def test_an_explicit_transaction_under_a_hidden_setting_shows_it(stage):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
@@ -126,6 +127,11 @@ class Backend:
             raise Nondeterminism(f"PostgreSQL: a query of simharness itself waits for a lock: {self.waiting_for}")
         _raise_error(answer)
         return answer
+
+    def last_words(self, into: list[Message]) -> None:
+        """Read what a backend that is gone still said, such as why: it stays in the socket."""
+        with suppress(OSError):
+            self.read(into, lambda message: False)
 
     def close(self) -> None:
         """End the session and wait for the backend to be gone, so that its locks are."""

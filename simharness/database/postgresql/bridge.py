@@ -92,6 +92,8 @@ class Bridge:
     def drop(self, session: Session) -> None:
         """Forget a session whose backend is gone."""
         self._sessions.remove(session)
+        if session.backend is not None:
+            session.backend.close()
         session.backend, session.waiting = None, False
 
     def cancel(self, number: int) -> None:

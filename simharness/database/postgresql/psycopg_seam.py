@@ -138,6 +138,8 @@ class PsycopgSeam:
     def __init__(self) -> None:
         self._bridge: Bridge | None = None
         self._links: dict[int, Link] = {}
+        # Our ends, also of connections that the program has closed: what closes them may never get its turn.
+        self._ends: list[socket.socket] = []
         self._directory: Path | None = None
         self._listener: socket.socket | None = None
         self._originals: list[tuple[Any, str, Any]] = []
@@ -172,8 +174,9 @@ class PsycopgSeam:
 
     def drop(self) -> None:
         """Close what is connected."""
-        for link in self._links.values():
-            link.close()
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
         self._links.clear()
 
     def close(self) -> None:
@@ -243,6 +246,7 @@ class PsycopgSeam:
             assert self._bridge is not None, "psycopg connects only while an execution runs"
             # libpq's connect() to a listening Unix socket succeeds at once: its end is in the queue by now.
             end, _address = self._listener.accept()
+            self._ends.append(end)
             self._forget(descriptor)
             self._links[descriptor] = Link(asyncio.get_running_loop(), self._bridge, end)
             while True:

@@ -381,6 +381,7 @@ class Session:
 
     def _server_left(self, batch: Batch) -> None:
         """The backend ended by itself (terminated by another session, or crashed)."""
+        self._require_backend().last_words(batch.reply)
         self.transaction.finish(committed=False)
         self._bridge.drop(self)
         self._queue.clear()
