@@ -38,11 +38,13 @@ class Operation:
         text: the operation in the words of the domain: ``COMMIT orders#1 reason=UPDATE``.
         target: the lane that it reaches, if it is a message.
         source: ``path:line`` of the caller in the program under test.
-        effect: ``read``, ``write`` (uncommitted), ``commit``, ``rollback``, ``send``, ``receive``, ``fault``, ``info``.
+        effect: ``read``, ``write`` (uncommitted), ``commit``, ``rollback``, ``begin``,
+            ``lock`` (of a row), ``wait`` (for one), ``send``, ``receive``, ``fault``, ``info``.
         subject: the thing it is about (``orders#1``, ``o-1``), so that a reader and a writer of it can be matched.
         committed: values that the database holds for ``subject`` after this operation.
         uncommitted: values written for ``subject`` and not yet visible to others.
         observed: values that a read returned.
+        session: the database session, where one lane may have several.
     """
 
     lane: str
@@ -54,6 +56,7 @@ class Operation:
     committed: dict[str, str] = field(default_factory=dict)
     uncommitted: dict[str, str] = field(default_factory=dict)
     observed: dict[str, str] = field(default_factory=dict)
+    session: str | None = None
 
 
 @dataclass(slots=True)

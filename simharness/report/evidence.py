@@ -12,7 +12,7 @@ from simharness.core.time import format_seconds
 from simharness.core.verdict import RecordedExecution
 from simharness.report import layout
 from simharness.report.comparison import Comparison, Pair, Place
-from simharness.report.holdings import Detail, Held, describe
+from simharness.report.holdings import Detail, Held, actor_of, describe, lane_of
 from simharness.report.lanes import Gutter, Symbols, lane_name, lanes_of, narrow_gutter, wide_gutter
 from simharness.report.selection import Fold, Item
 from simharness.report.sentences import step_phrase
@@ -197,11 +197,23 @@ def _tags(evidence: Evidence, place: Place, held: Held) -> list[str]:
         tags.append(f"[{_difference(evidence)}]")
     if held.waits_for:
         to = f" {evidence.alphabet.to} "
-        chain = to.join(lane_name(lane) for lane in held.waits_for)
-        actor = evidence.failing.steps[place.step].operations[place.operation].lane
+        operation = evidence.failing.steps[place.step].operations[place.operation]
+        actor = actor_of(operation)
+        chain = to.join(_name(each, held.waits_for, actor) for each in held.waits_for)
         closed = len(held.waits_for) > 1 and held.waits_for[-1] == actor
-        tags.append(f"[deadlock: {lane_name(actor)}{to}{chain}]" if closed else f"[waits for {chain}]")
+        mine = _name(actor, held.waits_for, actor)
+        if closed:
+            tags.append(f"[deadlock: {mine}{to}{chain}]")
+        elif len(held.waits_for) > 1 or "waits for" not in operation.text:
+            tags.append(f"[waits for {chain}]")
     return tags
+
+
+def _name(actor: str, chain: tuple[str, ...], waiting: str) -> str:
+    """Return the lane of one in a chain, with the session where another of the chain has the same lane."""
+    lane = lane_of(actor)
+    alike = {each for each in (*chain, waiting) if lane_of(each) == lane}
+    return lane_name(lane) + (actor.removeprefix(lane) if len(alike) > 1 else "")
 
 
 def _swapped(pair: Pair | None, place: Place) -> str:

@@ -24,7 +24,8 @@ class Held:
     Args:
         committed: by subject, the values that everybody sees.
         uncommitted: by subject, the values that only their writer sees.
-        waits_for: who holds what the operation waits for: a chain of lanes, closed if it is a deadlock.
+        waits_for: who holds what the operation waits for: a chain of lanes, closed if it is a deadlock. Sessions of one
+            lane are told apart by their numbers.
     """
 
     committed: dict[str, Values] = field(default_factory=dict)
@@ -34,9 +35,19 @@ class Held:
 
 @dataclass(slots=True)
 class _Pending:
-    lane: str
+    actor: str
     process: int
     values: Values
+
+
+def actor_of(operation: Operation) -> str:
+    """Return who acts at the database: the lane, and which of its sessions, where that is known."""
+    return f"{operation.lane} session {operation.session}" if operation.session else operation.lane
+
+
+def lane_of(actor: str) -> str:
+    """Return the lane of an actor."""
+    return actor.partition(" session ")[0]
 
 
 def subjects_of(operation: Operation) -> tuple[str, ...]:
@@ -65,14 +76,15 @@ class Holdings:
         if not at_database(operation):
             return Held()
         subjects = subjects_of(operation)
-        self._waiting.pop(operation.lane, None)
+        actor = actor_of(operation)
+        self._waiting.pop(actor, None)
         if operation.effect in _ENDS:
             self._end(step, operation, subjects)
         elif operation.effect == "write" and operation.uncommitted:
             for subject in subjects:
                 self._write(step, operation, subject)
         elif operation.effect == "lock":
-            self._locks.update(dict.fromkeys(subjects, (operation.lane, step.process)))
+            self._locks.update(dict.fromkeys(subjects, (actor, step.process)))
         elif operation.effect == "read":
             self._read(operation, subjects)
         if len(subjects) == 1 and operation.committed:
@@ -81,34 +93,38 @@ class Holdings:
         return self._held(operation, subjects, waits_for)
 
     def _write(self, step: Step, operation: Operation, subject: str) -> None:
-        pending = self._pending.setdefault(subject, _Pending(operation.lane, step.process, {}))
+        pending = self._pending.setdefault(subject, _Pending(actor_of(operation), step.process, {}))
         pending.values.update(operation.uncommitted)
-        self._locks[subject] = (operation.lane, step.process)
+        self._locks[subject] = (actor_of(operation), step.process)
 
     def _read(self, operation: Operation, subjects: tuple[str, ...]) -> None:
         for subject in subjects:
             pending = self._pending.get(subject)
             # What another lane reads is what is committed; its own writes it sees before anybody else.
-            if not operation.committed and (pending is None or pending.lane != operation.lane):
+            if not operation.committed and (pending is None or pending.actor != actor_of(operation)):
                 self._committed.setdefault(subject, {}).update(operation.observed)
 
     def _end(self, step: Step, operation: Operation, subjects: tuple[str, ...]) -> None:
         owned = [subject for subject, pending in self._pending.items() if pending.process == step.process]
-        owned = owned or [subject for subject, pending in self._pending.items() if pending.lane == operation.lane]
+        actor = actor_of(operation)
+        owned = owned or [subject for subject, pending in self._pending.items() if pending.actor == actor]
         for subject in owned:
             values = self._pending.pop(subject).values
             if operation.effect == "commit":
                 self._committed.setdefault(subject, {}).update(values)
-        for subject, (lane, process) in list(self._locks.items()):
-            if process == step.process or (lane == operation.lane and (subject in owned or subject in subjects)):
+        for subject, (holder, process) in list(self._locks.items()):
+            # The end of a session's transaction frees all that it locked; a lane may have several transactions.
+            whole = operation.session is not None or subject in owned or subject in subjects
+            if process == step.process or (holder == actor and whole):
                 del self._locks[subject]
 
     def _wait(self, operation: Operation, subjects: tuple[str, ...]) -> tuple[str, ...]:
         holders = [self._locks[subject][0] for subject in subjects if subject in self._locks]
-        if not holders or holders[0] == operation.lane:
+        actor = actor_of(operation)
+        if not holders or holders[0] == actor:
             return ()
-        self._waiting[operation.lane] = holders[0]
-        chain = [operation.lane]
+        self._waiting[actor] = holders[0]
+        chain = [actor]
         while chain[-1] in self._waiting:
             chain.append(self._waiting[chain[-1]])
             if chain[-1] in chain[:-1]:

@@ -92,7 +92,8 @@ def select(failing: RecordedExecution, comparison: Comparison, *, full: bool) ->
     subjects = _subjects(steps, comparison)
     waited_for = _waited_for(steps)
     always |= {position for position, step in enumerate(steps) if _in_a_wait(step, waited_for)}
-    judged = [_judge(position, step, comparison, always, subjects) for position, step in enumerate(steps)]
+    sessions = _sessions(steps, subjects | waited_for)
+    judged = [_judge(position, step, comparison, always, subjects, sessions) for position, step in enumerate(steps)]
     _thin_out(judged, steps)
     items: list[Item] = []
     folded: Counter[str] = Counter()
@@ -158,6 +159,18 @@ def _subjects(steps: tuple[Step, ...], comparison: Comparison) -> set[str]:
     return {subject for operation in operations for subject in subjects_of(operation)}
 
 
+def _sessions(steps: tuple[Step, ...], subjects: set[str]) -> set[str]:
+    """Return the database sessions whose transactions the story is about."""
+    return {
+        operation.session
+        for step in steps
+        for operation in step.operations
+        if operation.session is not None
+        and operation.effect in _CHANGES
+        and not subjects.isdisjoint(subjects_of(operation))
+    }
+
+
 def _in_a_wait(step: Step, waited_for: set[str]) -> bool:
     """Return whether a step waits for a lock, or took the lock that somebody waits for."""
     return any(
@@ -168,7 +181,12 @@ def _in_a_wait(step: Step, waited_for: set[str]) -> bool:
 
 
 def _judge(
-    position: int, step: Step, comparison: Comparison, always: set[int], subjects: set[str]
+    position: int,
+    step: Step,
+    comparison: Comparison,
+    always: set[int],
+    subjects: set[str],
+    sessions: set[str],
 ) -> tuple[Weight, str]:
     if position in always:
         return Weight.ALWAYS, ""
@@ -179,13 +197,15 @@ def _judge(
         return Weight.FOLDED, SAME if same else PLUMBING
     if position not in comparison.past:
         return Weight.FOLDED, SAME if same else APART
-    tells = any(_tells(operation, subjects) for operation in step.operations)
+    tells = any(_tells(operation, subjects, sessions) for operation in step.operations)
     if same:
         return (Weight.SHARED, SAME) if tells else (Weight.FOLDED, SAME)
     return (Weight.STORY, DETAIL) if tells else (Weight.DETAIL, DETAIL)
 
 
-def _tells(operation: Operation, subjects: set[str]) -> bool:
+def _tells(operation: Operation, subjects: set[str], sessions: set[str]) -> bool:
+    if operation.effect == "begin":
+        return operation.session in sessions
     if operation.effect in _OUTWARD or operation.lane in {"client", "venue"}:
         return True
     about = bool(subjects & set(subjects_of(operation)))

@@ -68,7 +68,7 @@ class AccountSystem:
         """Create the tables with what is given: ``bot``, ``order``, ``account``, each a row."""
         books.metadata.create_all(connection)
         tables = {"bot": books.bots, "order": books.orders, "account": books.accounts}
-        defaults = {
+        defaults: dict[str, dict[str, Any]] = {
             "bot": {"ticker": "ETH/USDT", "status": "ACTIVE", "price": 100},
             "order": {"status": "OPEN", "filled": 0},
             "account": {"balance": 0, "version": 1},
@@ -76,7 +76,7 @@ class AccountSystem:
         for each in setting.given:
             if each.kind not in tables:
                 raise ScenarioError(f"{each.where} accounts knows no given {each.kind!r}; it has {', '.join(tables)}")
-            connection.execute(insert(tables[each.kind]).values(defaults[each.kind] | dict(each.values)))
+            connection.execute(insert(tables[each.kind]).values({**defaults[each.kind], **each.values}))
 
     def build(self, world: World) -> RunningAccounts:
         """Build the program for one execution."""
@@ -129,6 +129,9 @@ class RunningAccounts:
             return await books.filling.reprice(self._engine)
         if command.target == "expect":
             return await self._expect(command.args)
+        if command.target == "filling":
+            # A fill comes from the exchange, not from a client.
+            current_lane.set("handler")
         way = self._ways.get(command.target)
         if way is None:
             known = ", ".join(("change_price", "reprice", "expect", *self._ways))

@@ -102,7 +102,7 @@ class PostgresqlPort:
                 connection.commit()
             engine.dispose()
 
-        self._database.prepare(create_and_seed)
+        self._database.prepare(create_and_seed, epoch_ns=EPOCH_NS)
         self._version = str(self._database.read("SHOW server_version")[0]["server_version"])
 
     def begin_execution(self, loop: SimLoop) -> None:

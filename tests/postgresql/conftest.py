@@ -28,12 +28,12 @@ def server():
 
 @pytest.fixture(scope="session")
 def database(server):
-    from pg_lab import set_up
+    from pg_lab import EPOCH_NS, set_up
 
     from simharness.database.postgresql.database import PostgresqlDatabase
 
     prepared = PostgresqlDatabase(server)
-    prepared.prepare(set_up)
+    prepared.prepare(set_up, epoch_ns=EPOCH_NS)
     yield prepared
     prepared.close()
 

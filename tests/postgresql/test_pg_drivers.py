@@ -10,9 +10,13 @@ import asyncpg
 import psycopg
 import psycopg_pool
 import pytest
-from pg_lab import FAR_DSN, connected, prefer
+from pg_lab import EPOCH_NS, FAR_DSN, connected, prefer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+from test_pg_own_server import own_url
+
+from simharness.database.postgresql.database import PostgresqlDatabase
+from simharness.database.postgresql.own_server import OwnServer
 
 FAR_HOST = FAR_DSN.removeprefix("postgresql://")
 ENGINES = [f"postgresql+{driver}://{FAR_HOST}" for driver in ("asyncpg", "psycopg")]
@@ -183,6 +187,38 @@ def test_a_column_default_follows_the_virtual_clock(lab):
             return await connection.fetchval("INSERT INTO bots (id, status) VALUES (8, 'N') RETURNING changed")
 
     assert lab.run(program) == NOW.replace(minute=5)
+
+
+def test_a_default_that_filled_a_row_before_the_execution_is_the_same_every_day(lab):
+    async def program():
+        async with connected(1) as (connection,):
+            return await connection.fetchval("SELECT changed FROM bots WHERE id = 1")
+
+    assert lab.run(program) == NOW
+
+
+DEFAULTS = """
+CREATE TABLE stamped (id int PRIMARY KEY, a timestamptz DEFAULT CURRENT_TIMESTAMP(3), b date DEFAULT CURRENT_DATE,
+  c timestamptz DEFAULT (CURRENT_TIMESTAMP + interval '1 day'), d text DEFAULT 'CURRENT', e timestamp DEFAULT now());
+INSERT INTO stamped (id) VALUES (1);
+ALTER TABLE stamped ADD COLUMN f timestamp DEFAULT LOCALTIMESTAMP;
+INSERT INTO stamped (id) VALUES (2);
+"""
+
+
+def test_defaults_in_every_spelling_follow_the_virtual_clock_from_the_first_row(server):
+    def set_up(url):
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            connection.execute(DEFAULTS)
+
+    with OwnServer(own_url(server)) as own:
+        database = PostgresqlDatabase(own)
+        database.prepare(set_up, epoch_ns=EPOCH_NS)
+        rows = database.read("SELECT a::text, b::text, c::text, d, e::text, f::text FROM stamped WHERE id = 2")
+        assert database.query("SELECT count(DISTINCT (a, b, c, e)) FROM stamped") == [["1"]]
+        database.close()
+    now = "2026-01-02 03:04:05"
+    assert list(rows[0].values()) == [f"{now}+00", "2026-01-02", "2026-01-03 03:04:05+00", "CURRENT", now, now]
 
 
 def test_a_string_that_spells_a_keyword_is_left_alone(lab):

@@ -36,8 +36,10 @@ def test_the_decisive_read_tells_what_it_saw_and_what_is_not_committed(told):
 
 
 def test_a_wait_tells_for_whom_and_the_commit_what_became_visible(told):
-    waits = [operation.text for operation in told if operation.text.startswith("waits")]
-    assert waits == ["waits for session 1001: UPDATE bots SET status = 'STOPPED' WHERE id = 1"]
+    waits = [operation for operation in told if operation.effect == "wait"]
+    assert [(wait.text, wait.subject) for wait in waits] == [
+        ("UPDATE bots#1 waits for the program (session 1001)", "bots#1")
+    ]
     commits = [operation.committed["status"] for operation in told if operation.effect == "commit"]
     assert commits == ["ACTIVE", "STOPPED"]
 

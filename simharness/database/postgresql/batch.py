@@ -33,6 +33,7 @@ class Batch:
         lane: who sent it, for timelines.
         source: the line that sent it, for timelines.
         reply: the server's answer so far.
+        waited: it had to wait for a lock.
         hang_up: the client is gone after this one.
         data: it is the data of a COPY.
         bound: the prepared statement that it executes last.
@@ -46,6 +47,7 @@ class Batch:
     lane: str = ""
     source: str | None = None
     reply: list[Message] = field(default_factory=list)
+    waited: bool = False
     hang_up: bool = False
     data: bool = False
     answers_left: int = 0

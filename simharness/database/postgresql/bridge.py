@@ -132,12 +132,13 @@ class Bridge:
 
     def blockers_of(self, session: Session) -> str:
         """Return, for a timeline, whom a waiting session waits for."""
-        return _sessions(dict(self.waits()).get(session.number, ()))
+        numbers = dict(self.waits()).get(session.number, ())
+        lanes = {each.number: each.lane for each in self._sessions}
+        return ", ".join(f"the {lanes[number]} (session {number})" for number in numbers if number in lanes) or "a lock"
 
-    @property
-    def narrator(self) -> Narrator:
-        """Tells the timeline what batches did."""
-        return Narrator(self.schema, self._parking.monitor, lambda operation: recorder.note(lambda: operation))
+    def narrator(self, session: int) -> Narrator:
+        """Return who tells the timeline what batches of a session did."""
+        return Narrator(self.schema, self._parking.monitor, lambda operation: recorder.note(lambda: operation), session)
 
     def committed(self, _session: Session) -> None:
         """A transaction ended: sessions that listen may have been notified."""

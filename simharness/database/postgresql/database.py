@@ -12,6 +12,7 @@ from simharness.database.footprints import DatabaseKeys
 from simharness.database.postgresql import catalog, tuning
 from simharness.database.postgresql.asyncpg_seam import AsyncpgSeam
 from simharness.database.postgresql.bridge import Bridge, Parking
+from simharness.database.postgresql.moments import moment_text
 from simharness.database.postgresql.psycopg_seam import PsycopgSeam
 from simharness.database.postgresql.reset import Baseline
 from simharness.database.postgresql.server import Server
@@ -53,19 +54,24 @@ class PostgresqlDatabase:
         self._baseline: Baseline | None = None
         self.bridge: Bridge | None = None
 
-    def prepare(self, setup: Callable[[str], None] | None = None) -> None:
+    def prepare(self, setup: Callable[[str], None] | None = None, *, epoch_ns: int = 0) -> None:
         """Let ``setup`` create tables and rows in an empty database, and remember them as every execution's start.
 
         One database at a time: an earlier one on the same server must be closed.
 
         Args:
             setup: called with a SQLAlchemy URL (psycopg); must close its connections.
+            epoch_ns: what ``now()`` says meanwhile, in nanoseconds of Unix time: a default must not depend on the day.
         """
         self.server.clear()
+        session = self.server.dial({})
+        session.query(tuning.clock_functions(moment_text(epoch_ns)))
+        session.query(tuning.ADOPT_DEFAULTS)
+        session.close()
         if setup is not None:
             setup(self.server.url())
         monitor = self._parking.monitor
-        adopt_clock(monitor.query)
+        monitor.query(tuning.ADOPTED)
         self._baseline = Baseline(monitor)
         self._schema = Schema(catalog.load(monitor), self._keys)
         self._parking.close()
@@ -158,16 +164,3 @@ class PostgresqlDatabase:
         self._psycopg.close()
         self._parking.close()
         self._plug.close()
-
-
-def adopt_clock(query: Callable[[str], list[list[str | None]]]) -> None:
-    """Put column defaults that a setup script wrote with the standard's keywords under the virtual clock."""
-    for keyword in tuning.KEYWORDS:
-        rows = query(
-            "SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', d.adrelid::regclass, a.attname,"
-            f" regexp_replace(pg_get_expr(d.adbin, d.adrelid), '\\m{keyword}\\M', 'pg_catalog.\"{keyword}\"()', 'i'))"
-            " FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
-            f" WHERE a.attgenerated = '' AND pg_get_expr(d.adbin, d.adrelid) ~ '^{keyword.upper()}\\M'"
-        )
-        for (statement,) in rows:
-            query(str(statement))

@@ -62,9 +62,7 @@ class Installation:
                 return shared / self.home.name
         return self.home / "runs"
 
-    def start(
-        self, program: str, *arguments: str | Path, stderr: int = subprocess.DEVNULL
-    ) -> subprocess.Popen[bytes]:
+    def start(self, program: str, *arguments: str | Path, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a program of the server as its account, out of reach of the terminal's Ctrl-C."""
         return subprocess.Popen(
             [self._programs / program, *arguments],

@@ -19,6 +19,16 @@ _SQL = (
     f"SELECT pg_catalog.set_config('{TRANSACTION_TIME}', $1, false), "
     f"pg_catalog.set_config('{STATEMENT_TIME}', $2, false), {_READ}"
 )
+# What the server says when one of its timeouts strikes: code and text.
+CANCELLED_BY = {
+    "lock_timeout": ("55P03", "canceling statement due to lock timeout"),
+    "statement_timeout": ("57014", "canceling statement due to statement timeout"),
+}
+TERMINATED_BY = {
+    "idle_in_transaction_session_timeout": ("25P03", "terminating connection due to idle-in-transaction timeout"),
+    "transaction_timeout": ("25P04", "terminating connection due to transaction timeout"),
+    "idle_session_timeout": ("57P05", "terminating connection due to idle-session timeout"),
+}
 _MICROSECONDS = 1_000
 _UNIT = {"": "ms", "min": "m", "us": "us", "ms": "ms", "s": "s", "h": "h"}
 _VALUE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d|)\s*")
@@ -92,9 +102,13 @@ class Moments:
                 self._agenda.cancel_timer(timer)
 
     def _text(self, moment_ns: int) -> str:
-        whole, rest = divmod(self._epoch_ns + moment_ns, NS_PER_SECOND)
-        moment = datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest // _MICROSECONDS)
-        return moment.isoformat()
+        return moment_text(self._epoch_ns + moment_ns)
+
+
+def moment_text(unix_ns: int) -> str:
+    """Return a moment as PostgreSQL reads it."""
+    whole, rest = divmod(unix_ns, NS_PER_SECOND)
+    return (datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest // _MICROSECONDS)).isoformat()
 
 
 def _limit_ns(value: str | None) -> int:

@@ -86,9 +86,6 @@ class OwnServer:
         maintenance.query(f"DROP DATABASE IF EXISTS {self.scratch} WITH (FORCE)")
         maintenance.query(f"CREATE DATABASE {self.scratch} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
         maintenance.close()
-        session = self.dial({})
-        session.query(tuning.clock_functions())
-        session.close()
 
     def template(self) -> None:
         """Remember the scratch database as it is."""

@@ -75,7 +75,6 @@ class EmbeddedServer:
         (self._run.data / "postgresql.auto.conf").write_text(tuning.configuration(str(self._run.data)))
         self._process = programs.start("postgres", "-D", self._run.data)
         self._await_start().close()
-        self._install_clock()
 
     def __enter__(self) -> EmbeddedServer:
         return self
@@ -99,7 +98,6 @@ class EmbeddedServer:
         """Empty the scratch database, if it was used before."""
         if self._used:
             _copy_database(self._maintenance(), "template0", self.scratch)
-            self._install_clock()
         self._used = True
 
     def template(self) -> None:
@@ -120,11 +118,6 @@ class EmbeddedServer:
         if hasattr(self, "_process"):
             self._process.wait()
         self._run.remove()
-
-    def _install_clock(self) -> None:
-        session = self.dial({})
-        session.query(tuning.clock_functions())
-        session.close()
 
     def _await_start(self) -> Backend:
         deadline = time.monotonic() + _START_S

@@ -13,29 +13,22 @@ from typing import TYPE_CHECKING
 from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
-from simharness.core.step import Kind, Operation
-from simharness.database.postgresql import intercept, process, wire
+from simharness.core.step import Kind
+from simharness.database.postgresql import intercept, moments, process, wire
 from simharness.database.postgresql.backend import Backend, Progress
 from simharness.database.postgresql.batch import Batch, Reader
 from simharness.database.postgresql.masking import retitled
 from simharness.database.postgresql.moments import Moments
+from simharness.database.postgresql.narration import Narrator
 from simharness.database.postgresql.outbox import Client, Outbox
 from simharness.database.postgresql.transaction import Transaction
 from simharness.database.postgresql.wire import Message
+from simharness.database.shape import Verb
 
 if TYPE_CHECKING:
     from simharness.database.postgresql.bridge import Bridge
 
 IDLE, ABORTED = b"I", b"E"
-_CANCELLED_BY = {
-    "lock_timeout": ("55P03", "canceling statement due to lock timeout"),
-    "statement_timeout": ("57014", "canceling statement due to statement timeout"),
-}
-_TERMINATED_BY = {
-    "idle_in_transaction_session_timeout": ("25P03", "terminating connection due to idle-in-transaction timeout"),
-    "transaction_timeout": ("25P04", "terminating connection due to transaction timeout"),
-    "idle_session_timeout": ("57P05", "terminating connection due to idle-session timeout"),
-}
 
 
 class Session:
@@ -62,6 +55,8 @@ class Session:
         self.moments = Moments(bridge.agenda, bridge.epoch_ns)
         self.outbox = Outbox(bridge.agenda, client, self.identity, bridge.number_of)
         self.opened = False
+        # Whose statement came last, for timelines.
+        self.lane = ""
         self.listening = False
         self.waiting = False
         self.granted = False
@@ -159,7 +154,7 @@ class Session:
     # -- batches
 
     def _submit(self, batch: Batch) -> None:
-        batch.lane = lane.current_lane.get()
+        batch.lane = self.lane = lane.current_lane.get()
         batch.source = lane.caller() if recorder.narrating else None
         if not (batch.hang_up or self._instant(batch)):
             batch.process = recorder.fresh("pg")
@@ -216,6 +211,8 @@ class Session:
         if not batch.process:
             for statement, _ in batch.statements:
                 self.transaction.note_instant(statement)
+                if recorder.narrating and statement.shape.verb is Verb.BEGIN:
+                    self._narrator.plain(batch, statement.label.rstrip("; "), "begin")
             return
         recorder.write(self.identity)
         for statement, values in batch.statements:
@@ -242,7 +239,7 @@ class Session:
 
     def _block(self, batch: Batch, backend: Backend) -> None:
         process.stop(backend.pid)
-        self.waiting, self.granted = True, False
+        self.waiting, self.granted, batch.waited = True, False, True
         recorder.write(self._bridge.schema.waits)
         if not batch.process:
             batch.process = recorder.fresh("pg")
@@ -256,7 +253,7 @@ class Session:
             elapsed_ns=elapsed,
         )
         if recorder.narrating:
-            self._note(batch, f"waits for {self._bridge.blockers_of(self)}: {batch.label}", "info")
+            self._narrator.wait(batch, self._bridge.blockers_of(self), self.transaction.written)
         event = WorldEvent(
             batch.process,
             Kind.EXECUTE,
@@ -282,7 +279,7 @@ class Session:
         failed = any(message.kind == b"E" for message in batch.reply)
         self.transaction.fail(wire.fields(message).get("C", "") for message in batch.reply if message.kind == b"E")
         if self._cancelled_by:
-            code, text = _CANCELLED_BY[self._cancelled_by]
+            code, text = moments.CANCELLED_BY[self._cancelled_by]
             batch.reply = [retitled(message, code, text) for message in batch.reply]
             self._cancelled_by = ""
         self._reader.learn(batch)
@@ -304,7 +301,8 @@ class Session:
 
     def _end_transaction(self, batch: Batch, backend: Backend, *, failed: bool) -> None:
         if recorder.narrating:
-            self._narrate(batch, backend)
+            ended = self.transaction.written if backend.status == IDLE else None
+            self._narrator.tell(batch, backend, ended, partial(self._reader.returned, batch))
         self._bridge.observe_tags(batch.reply)
         if self._reader.mid_series:
             return
@@ -362,14 +360,15 @@ class Session:
     def _terminate(self, reason: str) -> None:
         if self.closed or self.waiting:
             return
-        code, text = _TERMINATED_BY[reason]
+        code, text = moments.TERMINATED_BY[reason]
         fatal = wire.response(b"E", {"S": "FATAL", "V": "FATAL", "C": code, "M": text})
         recorder.write(self.identity)
         self._release_backend()
         self.outbox.last_words([fatal], text)
 
     def _depart(self, batch: Batch) -> None:
-        self._note(batch, "disconnect", "rollback")
+        if recorder.narrating:
+            self._narrator.plain(batch, "disconnect", "rollback")
         self._queue.popleft()
         self._release_backend()
 
@@ -391,10 +390,6 @@ class Session:
         assert self.backend is not None, "a batch runs only on an open session"
         return self.backend
 
-    def _narrate(self, batch: Batch, backend: Backend) -> None:
-        errors = [wire.fields(message).get("M", "") for message in batch.reply if message.kind == b"E"]
-        ended = self.transaction.written if backend.status == IDLE else None
-        self._bridge.narrator.tell(batch, backend, ended, failed=errors[0] if errors else "")
-
-    def _note(self, batch: Batch, text: str, effect: str) -> None:
-        recorder.note(lambda: Operation(batch.lane, text, target="database", source=batch.source, effect=effect))
+    @property
+    def _narrator(self) -> Narrator:
+        return self._bridge.narrator(self.number)

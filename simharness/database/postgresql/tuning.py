@@ -54,16 +54,16 @@ PREFIX = "simharness"
 TRANSACTION_TIME = f"{PREFIX}.transaction_time"
 STATEMENT_TIME = f"{PREFIX}.statement_time"
 
-# A session that nobody told the time (a query of ours, a setup script) still gets the real one.
+# A session that nobody told the time (a query of ours, the script that fills the tables) gets the start of executions.
 _CLOCK_FUNCTIONS = """
-CREATE OR REPLACE FUNCTION pg_catalog.simharness_real_time() RETURNS timestamptz
-  LANGUAGE internal STABLE PARALLEL SAFE AS 'now';
+CREATE OR REPLACE FUNCTION pg_catalog.simharness_start() RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT '{start}'::timestamptz $$;
 CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
-  $$ SELECT coalesce(nullif(current_setting('{transaction}', true), '')::timestamptz, simharness_real_time()) $$;
+  $$ SELECT coalesce(nullif(current_setting('{transaction}', true), '')::timestamptz, simharness_start()) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.transaction_timestamp() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
   $$ SELECT now() $$;
 CREATE OR REPLACE FUNCTION pg_catalog.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
-  $$ SELECT coalesce(nullif(current_setting('{statement}', true), '')::timestamptz, simharness_real_time()) $$;
+  $$ SELECT coalesce(nullif(current_setting('{statement}', true), '')::timestamptz, simharness_start()) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE AS
   $$ SELECT statement_timestamp() $$;
 CREATE OR REPLACE FUNCTION pg_catalog.timeofday() RETURNS text LANGUAGE sql VOLATILE PARALLEL SAFE AS
@@ -79,9 +79,44 @@ KEYWORDS = {
 }
 
 
-def clock_functions() -> str:
-    """Return the SQL that puts a database's clock functions under two settings of the session."""
-    script = _CLOCK_FUNCTIONS.format(transaction=TRANSACTION_TIME, statement=STATEMENT_TIME)
+def _adopted(expression: str) -> str:
+    """Return SQL for an expression of a default, as pg_get_expr writes it, under the virtual clock."""
+    for keyword, kind in KEYWORDS.items():
+        call = f'pg_catalog."{keyword}"()'
+        word = f"\\m{keyword.upper()}"
+        for pattern, replacement in ((f"{word}\\((\\d)\\)", f"{call}::{kind}(\\1)"), (f"{word}\\M", call)):
+            expression = f"regexp_replace({expression}, '{pattern}', '{replacement}', 'g')"
+    return expression
+
+
+# While the tables are made: column defaults that are written with the standard's keywords, which the wire does not see
+# then, call those functions before the first row is filled in.
+ADOPT_DEFAULTS = f"""
+SET allow_system_table_mods = on;
+CREATE OR REPLACE FUNCTION pg_catalog.simharness_adopt() RETURNS event_trigger LANGUAGE plpgsql AS $body$
+DECLARE statement text;
+BEGIN
+  FOR statement IN
+    SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', d.adrelid::regclass, a.attname,
+      {_adopted("pg_get_expr(d.adbin, d.adrelid)")})
+    FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE a.attgenerated = '' AND pg_get_expr(d.adbin, d.adrelid) ~ '\\m({"|".join(KEYWORDS).upper()})\\M'
+  LOOP EXECUTE statement; END LOOP;
+END $body$;
+CREATE EVENT TRIGGER simharness_adopt ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+  EXECUTE FUNCTION pg_catalog.simharness_adopt();
+RESET allow_system_table_mods
+"""
+ADOPTED = "DROP EVENT TRIGGER simharness_adopt"
+
+
+def clock_functions(start: str) -> str:
+    """Return the SQL that puts a database's clock functions under two settings of the session.
+
+    Args:
+        start: what time it is while nobody has set them, as PostgreSQL reads it.
+    """
+    script = _CLOCK_FUNCTIONS.format(transaction=TRANSACTION_TIME, statement=STATEMENT_TIME, start=start)
     for keyword, kind in KEYWORDS.items():
         script += (
             f'CREATE OR REPLACE FUNCTION pg_catalog."{keyword}"() RETURNS {kind} LANGUAGE sql STABLE PARALLEL SAFE AS '

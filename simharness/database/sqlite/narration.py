@@ -56,6 +56,7 @@ class Narrator:
             source=self._request.source,
             effect=effect,
             subject=subject,
+            session=None,
             **values,
         )
         recorder.note(lambda: operation)

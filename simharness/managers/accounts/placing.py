@@ -24,10 +24,11 @@ def _new(client_id: str) -> Insert:
 async def check_then_insert(engine: AsyncEngine, client_id: str) -> int | None:
     """Wrong: between the look and the insert another request may have inserted."""
     async with engine.begin() as connection:
-        known = await connection.scalar(_id_of(client_id))
+        known: int | None = await connection.scalar(_id_of(client_id))
         if known is None:
             await connection.execute(_new(client_id))
-        return known or await connection.scalar(_id_of(client_id))
+            known = await connection.scalar(_id_of(client_id))
+        return known
 
 
 async def insert_then_ask(engine: AsyncEngine, client_id: str) -> int | None:
@@ -36,7 +37,8 @@ async def insert_then_ask(engine: AsyncEngine, client_id: str) -> int | None:
         async with engine.begin() as connection:
             await connection.execute(_new(client_id))
     async with engine.connect() as connection:
-        return await connection.scalar(_id_of(client_id))
+        known: int | None = await connection.scalar(_id_of(client_id))
+        return known
 
 
 WAYS: dict[str, Place] = {"check-then-insert": check_then_insert, "insert-then-ask": insert_then_ask}
