@@ -51,7 +51,12 @@ def _sentence(outcome: ReplayOutcome) -> str:
     happened = "it happened again" if outcome.happened_again else "it no longer happens"
     if outcome.same_trace:
         return f"{happened}, step by step as recorded"
-    return f"{happened}; not step by step as recorded: the code or the scenario has changed since"
+    changed = f"{happened}; not step by step as recorded: the code or the scenario has changed since"
+    if not outcome.missing:
+        return f"{changed}, and all {outcome.choices} choices were made again" if outcome.choices else changed
+    steps = ", ".join(map(str, outcome.missing))
+    made = outcome.choices - len(outcome.missing)
+    return f"{changed}; {made} of {outcome.choices} choices were made again, none fits any more for step {steps}"
 
 
 def _tokens(what: str) -> tuple[list[str], list[Path]]:

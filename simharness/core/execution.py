@@ -18,6 +18,9 @@ class Execution(Protocol):
     def enabled(self) -> list[int]:
         """Return the processes that can take a step now, in base order (what stock asyncio does comes first)."""
 
+    def label(self, process: int) -> str:
+        """Return what an enabled process would do next, in a few words."""
+
     def step(self, process: int, values: tuple[int, ...] = ()) -> Step:
         """Let ``process`` take its next step, with these answers to its data choices, and return the step."""
 

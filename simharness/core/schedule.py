@@ -9,6 +9,7 @@ how far from the ordinary an execution is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import pairwise
 
 
@@ -25,6 +26,26 @@ class Deviation:
     step: int
     index: int
     values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a deviation stands, in words that survive a change of the code: positions do not.
+
+    Args:
+        displaced: print of what the base order would do there.
+        chosen: print of what runs instead; the same where only data choices deviate.
+        before: how often the two stood there like this before, and the base order was kept.
+    """
+
+    displaced: int
+    chosen: int
+    before: int
+
+
+def print_of(label: str) -> int:
+    """Return 16 bits for the label of a step: enough to find it among the few that a program offers."""
+    return int.from_bytes(blake2b(label.encode(), digest_size=2).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Replay tokens: a schedule and a fingerprint of what it belongs to, in a few characters.
 
 ``sh1-`` + Crockford base32 of: subject (4 bytes) · trace digest (4 bytes) · invariant (length and text) · step count ·
-deviations as gaps · check (2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower case and these
-look-alikes are read as meant.
+deviations as gaps, each with its place · check (2 bytes). Numbers are LEB128. The alphabet has no I, L, O, U; lower
+case and these look-alikes are read as meant.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from simharness.core.schedule import Deviation, Schedule
+from simharness.core.schedule import Deviation, Place, Schedule
 from simharness.errors import TokenError
 
 _PREFIX = "sh1-"
@@ -28,12 +28,14 @@ class Token:
         trace: the first 32 bits of the trace digest that the replay must have.
         schedule: the choices.
         invariant: id of what the schedule violates; empty for any.
+        places: one for each deviation, or none at all.
     """
 
     subject: int
     trace: int
     schedule: Schedule
     invariant: str = ""
+    places: tuple[Place, ...] = ()
 
     def encode(self) -> str:
         """Return the text form."""
@@ -42,10 +44,15 @@ class Token:
         body += self.invariant.encode("ascii")
         _put(body, 0 if self.schedule.length is None else self.schedule.length + 1)
         previous = -1
-        for deviation in self.schedule.deviations:
+        _put(body, bool(self.places))
+        for position, deviation in enumerate(self.schedule.deviations):
             _put(body, deviation.step - previous - 1)
             # The index and whether values follow share one number: most deviations have none.
             _put(body, deviation.index << 1 | bool(deviation.values))
+            if self.places:
+                place = self.places[position]
+                body += place.displaced.to_bytes(2, "big") + place.chosen.to_bytes(2, "big")
+                _put(body, place.before)
             if deviation.values:
                 _put(body, len(deviation.values))
                 for value in deviation.values:
@@ -86,11 +93,16 @@ def _read(body: bytes) -> Token:
     size, at = _get(body, 8)
     invariant = body[at : at + size].decode("ascii")
     length, at = _get(body, at + size)
-    deviations = []
+    placed, at = _get(body, at)
+    deviations, places = [], []
     previous = -1
     while at < len(body):
         gap, at = _get(body, at)
         packed, at = _get(body, at)
+        if placed:
+            displaced, chosen = int.from_bytes(body[at : at + 2], "big"), int.from_bytes(body[at + 2 : at + 4], "big")
+            before, at = _get(body, at + 4)
+            places.append(Place(displaced, chosen, before))
         values: list[int] = []
         if packed & 1:
             count, at = _get(body, at)
@@ -99,7 +111,7 @@ def _read(body: bytes) -> Token:
                 values.append(value)
         previous += gap + 1
         deviations.append(Deviation(previous, packed >> 1, tuple(values)))
-    return Token(subject, trace, Schedule(tuple(deviations), length - 1 if length else None), invariant)
+    return Token(subject, trace, Schedule(tuple(deviations), length - 1 if length else None), invariant, tuple(places))
 
 
 def _check(body: bytes | bytearray) -> bytes:

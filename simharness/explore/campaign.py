@@ -13,7 +13,7 @@ from typing import Any
 
 from simharness.core import name, trace
 from simharness.core.execution import Execution, Program
-from simharness.core.schedule import Schedule
+from simharness.core.schedule import Place, Schedule
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
@@ -23,8 +23,9 @@ from simharness.explore.bounded import BoundedSearch
 from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
 from simharness.explore.exhaustive.dpor import DporSearch
 from simharness.explore.latency import possible
+from simharness.explore.places import placed
 from simharness.explore.reachable import Realisation, realise
-from simharness.explore.replay import Path, follow, path_of, straightened, walk
+from simharness.explore.replay import Path, path_of, straightened, walk
 from simharness.explore.shrink import Memory, Shrinker
 from simharness.explore.strategy import Search
 
@@ -105,6 +106,7 @@ class Proof:
         minimal: whether no schedule with fewer deviations violates the same.
         number: which of the explored executions it came from.
         deliveries: labels of the deliveries in the order in which a stock loop must see them.
+        places: of the deviations of the schedule, for when the code has changed.
     """
 
     finding: Finding
@@ -114,6 +116,7 @@ class Proof:
     minimal: bool
     number: int
     deliveries: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True)
@@ -325,7 +328,7 @@ class Campaign:
         if len(straight.deviations) < len(schedule.deviations):
             schedule = straight
         shrunk = Shrinker(memory, candidate.finding.invariant, budget).shrink(schedule)
-        execution = follow(self.program, shrunk.schedule)
+        execution, places = placed(self.program, shrunk.schedule)
         try:
             finding = self._same(execution, candidate.finding.invariant)
             if finding is None:
@@ -343,6 +346,7 @@ class Campaign:
                 shrunk.minimal,
                 candidate.number,
                 tuple(execution.steps[position].label for position, _ in deliveries),
+                places,
             )
         finally:
             execution.close()

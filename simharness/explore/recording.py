@@ -9,9 +9,11 @@ from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.footprint import recorder
 from simharness.core.schedule import Schedule
+from simharness.core.token import Token
 from simharness.core.verdict import RecordedExecution
 from simharness.explore.contrast import nearest_passing
 from simharness.explore.latency import possible
+from simharness.explore.places import refollow
 from simharness.explore.replay import Path, follow, walk
 
 
@@ -30,6 +32,17 @@ def record(program: Program, schedule: Schedule) -> RecordedExecution:
     """Run a schedule once more and keep everything that it did, in the words of the domain."""
     with narrating():
         return _recorded(follow(program, schedule), schedule)
+
+
+def record_again(program: Program, token: Token) -> tuple[RecordedExecution, tuple[int, ...]]:
+    """Do what a token says, by its places if the code has changed; return also the choices that have no place any more.
+
+    Raises:
+        Nondeterminism: the same choices lead to different traces, or cannot be made and have no places.
+    """
+    with narrating():
+        followed = refollow(program, token.schedule, token.places, token.trace)
+        return _recorded(followed.execution, followed.schedule), followed.missing
 
 
 def record_path(program: Program, path: Path) -> RecordedExecution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from simharness.core import name
 from simharness.core.execution import Execution, Program
@@ -14,14 +14,21 @@ from simharness.explore.wakeup import Values
 
 Path = Sequence[tuple[int, Values]]
 
+Look = Callable[[Execution, list[int]], None]
+
 
 def path_of(steps: Sequence[Step]) -> list[tuple[int, Values]]:
     """Return who ran, with which data choices."""
     return [(step.process, step.values) for step in steps]
 
 
-def follow(program: Program, schedule: Schedule) -> Execution:
+def follow(program: Program, schedule: Schedule, look: Look | None = None) -> Execution:
     """Run a schedule to the end of the execution; after its last deviation the base order goes on.
+
+    Args:
+        program: starts an execution.
+        schedule: the choices.
+        look: called before each step with the execution and the processes that are enabled.
 
     Returns:
         The complete execution; the caller closes it.
@@ -33,6 +40,8 @@ def follow(program: Program, schedule: Schedule) -> Execution:
     try:
         decisions = schedule.by_step()
         while enabled := execution.enabled():
+            if look is not None:
+                look(execution, enabled)
             position = len(execution.steps)
             decision = decisions.get(position)
             index, values = (decision.index, decision.values) if decision is not None else (0, ())

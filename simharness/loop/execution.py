@@ -133,6 +133,11 @@ class LoopExecution:
         """Let ``source`` answer the data choices that ``step`` is given no answer for."""
         self._chooser.source = source
 
+    def label(self, process: int) -> str:
+        """Return what an enabled process would do next, in a few words."""
+        item = self.loop.queues.head(process)
+        return "" if item is None else item.label or label_of(item)
+
     def step(self, process: int, values: tuple[int, ...] = ()) -> Step:
         """Let ``process`` take its next step."""
         return self.perform(process, self.loop.queues.take(process), values)

@@ -19,7 +19,7 @@ from simharness.explore.bounded import bounded
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.component_search import ComponentSearch
 from simharness.explore.deepening import Deepened, deepened
-from simharness.explore.replay import follow
+from simharness.explore.places import refollow
 from simharness.explore.strategy import Search, build
 from simharness.loop.execution import Semantics
 from simharness.program.result import Replayed, Result, Violation
@@ -139,7 +139,7 @@ def replay(
     faults: int = 0,
     horizon: str | None = None,
 ) -> Replayed:
-    """Run the schedule of a token once more.
+    """Run the schedule of a token once more; if the code has changed, by what was to happen in place of what.
 
     Args:
         program: the program that the token came from.
@@ -148,7 +148,8 @@ def replay(
 
     Raises:
         TokenError: the token is damaged or belongs to another program.
-        ReplayDiverged: the program does not offer what the schedule asks for.
+        ReplayDiverged: the program does not offer what the schedule asks for, and the token knows no places.
+        Nondeterminism: the same choices lead to different traces.
     """
     decoded = decode(token)
     belongs(program, decoded)
@@ -160,7 +161,8 @@ def replay(
         horizon_ns=horizon_in_ns(horizon),
         packages=tuple(instrument),
     ) as stage:
-        execution = follow(stage.program, decoded.schedule)
+        followed = refollow(stage.program, decoded.schedule, decoded.places, decoded.trace)
+        execution = followed.execution
         try:
             outcome, findings = execution.conclude()
             digest = trace.digest(execution.steps)
@@ -171,6 +173,7 @@ def replay(
                 messages=tuple(finding.message for finding in findings),
                 digest=digest,
                 steps=tuple(str(step) for step in execution.steps),
+                missing=followed.missing,
             )
         finally:
             execution.close()
@@ -215,7 +218,7 @@ def _subject(program: Program) -> int:
 
 
 def _violation(program: Program, proof: Proof) -> Violation:
-    token = Token(_subject(program), int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant)
+    token = Token(_subject(program), int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant, proof.places)
     return Violation(
         proof.finding.invariant,
         proof.finding.message,

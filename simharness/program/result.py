@@ -75,6 +75,7 @@ class Replayed:
         messages: everything that is wrong with this execution.
         digest: of the trace.
         steps: the steps, one line each.
+        missing: recorded positions of the choices that have no place in the program as it is now.
     """
 
     happened_again: bool
@@ -83,3 +84,4 @@ class Replayed:
     messages: tuple[str, ...]
     digest: str
     steps: tuple[str, ...] = field(default=(), repr=False)
+    missing: tuple[int, ...] = ()

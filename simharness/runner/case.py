@@ -173,7 +173,9 @@ class Interrupted(KeyboardInterrupt):
 
 def counterexample_of(case: Case, proof: Proof) -> Counterexample:
     """Return the counterexample with its token."""
-    token = Token(case.subject, int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant).encode()
+    token = Token(
+        case.subject, int(proof.digest[:8], 16), proof.schedule, proof.finding.invariant, proof.places
+    ).encode()
     return Counterexample(
         proof.finding,
         proof.schedule,

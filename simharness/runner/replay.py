@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simharness.core.token import Token, decode
 from simharness.core.verdict import Counterexample, RecordedExecution
-from simharness.errors import ReplayDiverged
+from simharness.errors import Nondeterminism
 from simharness.explore.reachable import realise
-from simharness.explore.recording import contrast, record
+from simharness.explore.recording import contrast, record_again
 from simharness.runner.result import Layout, ReplayOutcome
 from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import Stage, staged
@@ -30,10 +31,11 @@ def replay(token: str, scenarios: Sequence[Scenario], layout: Layout) -> ReplayO
     decoded = decode(token)
     with located(case), staged(setting_of(case), system_of(case)) as stage:
         try:
-            failing = record(stage.program, decoded.schedule)
-        except ReplayDiverged as diverged:
+            failing, missing = record_again(stage.program, decoded)
+        except Nondeterminism as diverged:
             return ReplayOutcome(happened_again=False, diverged=str(diverged), text=str(diverged))
-        return _judge(case, stage, failing, token, decoded, layout)
+        outcome = _judge(case, stage, failing, token, decoded, layout)
+        return replace(outcome, choices=len(decoded.schedule.deviations), missing=missing)
 
 
 def _judge(

@@ -228,6 +228,8 @@ class ReplayOutcome:
         drawing: the timeline with styles, if there is one.
         digest: of the trace; empty if the replay diverged.
         same_trace: whether every step was the recorded one.
+        choices: how many choices differ from the order of stock asyncio.
+        missing: positions of those that have no place in the code as it is now.
     """
 
     happened_again: bool
@@ -236,6 +238,8 @@ class ReplayOutcome:
     drawing: Drawing | None = None
     digest: str = ""
     same_trace: bool = True
+    choices: int = 0
+    missing: tuple[int, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from simharness.core import name, token, trace
 from simharness.core.choice import ChoicePoint, StepChooser
 from simharness.core.footprint import Footprint, Recorder, Rows, conflicting, shared_keys
-from simharness.core.schedule import Deviation, Schedule, from_decisions
+from simharness.core.schedule import Deviation, Place, Schedule, from_decisions
 from simharness.core.step import Kind, Step
 from simharness.core.time import format_seconds, parse_duration_ns, seconds_to_ns
 from simharness.core.token import Token, decode
@@ -162,6 +163,15 @@ TOKENS = st.builds(
     st.integers(0, 2**32 - 1),
     st.builds(Schedule, DEVIATIONS, st.one_of(st.none(), st.integers(0, 10**6))),
 )
+
+
+@given(TOKENS, st.data())
+def test_a_token_says_where_its_deviations_stand(some: Token, data: st.DataObject) -> None:
+    size = len(some.schedule.deviations)
+    print_ = st.integers(0, 2**16 - 1)
+    places = st.lists(st.builds(Place, print_, print_, st.integers(0, 500)), min_size=size, max_size=size)
+    placed = replace(some, places=tuple(data.draw(places)))
+    assert decode(placed.encode()) == placed
 
 
 @given(TOKENS)
