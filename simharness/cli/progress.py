@@ -29,6 +29,8 @@ def under_way(case: Case, progress: Progress, *, ascii_only: bool) -> str:
         progress.executions,
         left=left(progress),
         eta_s=progress.eta_s,
+        violations=progress.violations,
+        stopping=progress.stopping,
         ascii_only=ascii_only,
     )
 
@@ -81,7 +83,7 @@ class LineObserver:
 
     def progress(self, case: Case, progress: Progress) -> None:
         """Write a counter line if the last line is long ago."""
-        if self._clock() - self._spoke_s >= self._every_s:
+        if progress.stopping or self._clock() - self._spoke_s >= self._every_s:
             elapsed_s = self._clock() - self._began_s
             executions = self._executions + progress.executions
             counted = counter_line(self._finished, self._total, executions, elapsed_s=elapsed_s)

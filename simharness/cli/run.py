@@ -64,7 +64,7 @@ def main(
     result = _observed(cases, options, quiet=quiet, wishes=wishes)
     # Files first: whatever happens to the terminal from here on, they are there.
     written = _write(result, json, junit)
-    _print(result, on, sys.stdout, quiet=quiet)
+    _print(result, on, sys.stdout, quiet=quiet, cases=len(cases))
     return max(result.exit_code, written)
 
 
@@ -101,13 +101,15 @@ def _write(result: RunResult, json: Path | None, junit: Path | None) -> ExitCode
     return code
 
 
-def _print(result: RunResult, on: Terminal, stream: TextIO, *, quiet: bool) -> None:
+def _print(result: RunResult, on: Terminal, stream: TextIO, *, quiet: bool, cases: int) -> None:
     """Print the timelines, then the table, then what else there is to know: what matters most stands last."""
     console = rich_console(stream, on)
     for each in result.cases:
         if not (quiet and each.ok):
             _draw(each, console)
-    emit(console, verdict_table([_row(each) for each in result.cases], on.width, ascii_only=on.ascii_only))
+    rows = [_row(each) for each in result.cases]
+    of = cases if result.interrupted else None
+    emit(console, verdict_table(rows, on.width, ascii_only=on.ascii_only, cases=of))
     for each in result.cases:
         for warning in each.warnings:
             note(f"warning: {each.title}: {warning.invariant} {warning.message}")

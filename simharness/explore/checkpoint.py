@@ -37,7 +37,7 @@ class Checkpoint:
     """A place on disk where one search is kept.
 
     Args:
-        file: where. A second file of the same name with ``.tmp`` appears beside it while it is written.
+        file: where. A second file, ``.PID.tmp`` behind its name, appears beside it while it is written.
         subject: what is searched; must be the same when the search goes on.
         code: see ``code_fingerprint``; must be the same too.
         every_s: seconds of wall time between two writes of ``write_if_due``.
@@ -144,7 +144,8 @@ def replace_file(file: Path, text: str) -> None:
         OSError: it cannot be written; the old content is untouched.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.tmp")
+    # A name of its own: two runs in one folder may write the same checkpoint at once.
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as stream:
             stream.write(text)

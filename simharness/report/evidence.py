@@ -99,8 +99,11 @@ def _columns(rows: list[_Row], gutter: Gutter, width: int, *, wide: bool) -> _Co
     left = _prefix(time) + gutter.width + 2
     if not wide or not any(row.committed or row.uncommitted for row in rows):
         return _Columns(time, 0, 0, max(width - left, 8))
-    committed = min(_CELL_MAX, max(len("committed"), *(cell_len(row.committed) for row in rows)))
-    uncommitted = min(_CELL_MAX, max(len("not committed"), *(cell_len(row.uncommitted) for row in rows)))
+    # Events hold the story: what the database holds takes a quarter of the rest on either side; no word is broken.
+    words = [word for row in rows for word in (*row.committed.split(), *row.uncommitted.split())]
+    most = min(_CELL_MAX, max((width - left) // 4, len("not committed"), *map(cell_len, words)))
+    committed = min(most, max(len("committed"), *(cell_len(row.committed) for row in rows)))
+    uncommitted = min(most, max(len("not committed"), *(cell_len(row.uncommitted) for row in rows)))
     return _Columns(time, committed, uncommitted, max(width - left - committed - uncommitted - 4, 8))
 
 

@@ -17,6 +17,7 @@ def progress_line(
     left: tuple[int, int] | None = None,
     eta_s: float | None = None,
     violations: int = 0,
+    stopping: bool = False,
     ascii_only: bool = False,
 ) -> str:
     """Return one line about a running case.
@@ -27,12 +28,15 @@ def progress_line(
         executions: how many are done.
         left: the estimate of those that remain, lowest and highest; None if there is none yet.
         eta_s: estimated seconds to the end; None if there is no estimate.
-        violations: how many were found so far.
+        violations: how many invariants are violated so far.
+        stopping: whether the search is over and what it found is being drawn.
         ascii_only: use no character beyond ASCII.
     """
     parts = [_count(executions, "execution")]
     if violations:
-        parts.append(_count(violations, "violation"))
+        parts.append(f"{_count(violations, 'invariant')} violated")
+    if stopping:
+        parts, left, eta_s = ["stopping; Ctrl-C once more leaves at once"], None, None
     if left is not None:
         parts.append(f"{_range(*left)} left")
     if eta_s is not None:

@@ -103,19 +103,22 @@ def explored_text(row: VerdictRow, *, short: bool = False) -> str:
     return f"{row.traces:,}{noun}, not all, {faults}"
 
 
-def verdict_table(rows: Sequence[VerdictRow], width: int = 100, *, ascii_only: bool = False) -> Text:
+def verdict_table(
+    rows: Sequence[VerdictRow], width: int = 100, *, ascii_only: bool = False, cases: int | None = None
+) -> Text:
     """Return the table, a block for each scenario, with a summary below; ``.plain`` is what a pipe gets.
 
     Args:
         rows: the cases; those of one scenario stand together.
         width: columns to fill.
         ascii_only: use no character beyond ASCII.
+        cases: how many there would have been, if the run was interrupted.
     """
     lines: list[Text] = []
     blocks = [(scenario, list(group)) for scenario, group in groupby(rows, key=lambda row: row.scenario)]
     for scenario, block in blocks:
         lines.extend([*_block(scenario, block, width, ascii_only), Text()])
-    return layout.join([*lines, *_summary(rows, ascii_only)])
+    return layout.join([*lines, *_summary(rows, ascii_only, cases)])
 
 
 def _block(scenario: str, rows: list[VerdictRow], width: int, ascii_only: bool) -> list[Text]:
@@ -225,14 +228,16 @@ def _style(column: str, row: VerdictRow) -> str:
     return "dim" if column in {"executions", "time", "explored", "interleavings"} else ""
 
 
-def _summary(rows: Sequence[VerdictRow], ascii_only: bool) -> list[Text]:
+def _summary(rows: Sequence[VerdictRow], ascii_only: bool, of: int | None) -> list[Text]:
     signs = symbols(ascii_only=ascii_only)
     counts = [(verdict, sum(row.verdict is verdict for row in rows)) for verdict in Verdict]
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
     missed = [row for row in rows if not row.ok]
-    cases = f"{len(rows)} case{'' if len(rows) == 1 else 's'}"
+    cases = f"{len(rows)}{'' if of is None else f' of {of}'} case{'' if (of or len(rows)) == 1 else 's'}"
     if not rows:
         return [Text("no case was run")]
+    if of is not None and not missed:
+        return [Text(f"{signs.bounded} {cases}: {found}", "bold yellow")]
     if not missed:
         all_stated = all(row.expected is not None for row in rows)
         return [Text(f"{signs.ok} {cases}: {found}{'; every expectation is met' if all_stated else ''}", "bold green")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _AUDITED_PAIRS = 4
 
 # Schedules that may be looked at to make one counterexample smaller.
 _SHRINK_BUDGET = 150
+_SHRINK_BUDGET_HURRY = 20
 
 Report = Callable[[Progress], None]
 
@@ -57,22 +59,21 @@ def run_case(case: Case, options: RunOptions, report: Report) -> CaseResult:
 def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, started: float) -> CaseResult:
     found = _search(case, options, stage, report)
     campaign = found.campaign
+    if campaign.interrupted:
+        report(_progress(campaign))
     checks: dict[str, Any] = dict(found.checks())
     if not campaign.interrupted:
         checks |= campaign.audit(options.audit or _AUDITED_PAIRS, options.seed)
-    proofs = [] if campaign.interrupted and not campaign.candidates else campaign.proofs(_SHRINK_BUDGET)
-    counterexamples, warnings, timelines, reports = [], [], {}, {}
-    for proof in proofs:
-        counterexample = counterexample_of(case, proof)
-        if proof.finding.warning or (campaign.stock and proof.reachable is False):
-            warnings.append(proof.finding)
-        else:
-            counterexamples.append(counterexample)
-        drawing, path = _draw(case, options, stage, campaign, proof, counterexample)
-        timelines[counterexample.token] = drawing
-        if path is not None:
-            reports[counterexample.token] = path
-    warnings += [Finding("vacuous", sentence, warning=True) for sentence in stage.refusals.sentences()]
+    evidence = _Evidence()
+    try:
+        _prove(case, options, stage, campaign, evidence)
+    except KeyboardInterrupt:
+        if not campaign.interrupted:
+            raise
+        # Ctrl-C once more: without what is not drawn yet.
+    warnings = evidence.warnings + [
+        Finding("vacuous", sentence, warning=True) for sentence in stage.refusals.sentences()
+    ]
     statistics = campaign.search.statistics
     verdict = _claim(campaign, stage)
     result = CaseResult.of(
@@ -84,10 +85,10 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         duplicates=statistics.duplicates,
         elapsed_s=time.monotonic() - started,
         certificate=certify(case, stage, campaign, checks),
-        counterexamples=tuple(counterexamples),
+        counterexamples=tuple(evidence.counterexamples),
         warnings=tuple(warnings),
-        reports=reports,
-        timelines=timelines,
+        reports=evidence.reports,
+        timelines=evidence.timelines,
     )
     if options.report_dir is not None:
         write_certificate(options.report_dir, case, result)
@@ -133,6 +134,32 @@ def search_for(case: Case, program: Program, seed: int) -> Search:
     explore = case.explore
     bound = bounded(program, explore.strategy, reversals=explore.reversals, delays=explore.delays)
     return build(explore.strategy, program, seed=seed) if bound is None else bound
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What there is to show for the violations of a case."""
+
+    counterexamples: list[Counterexample] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    timelines: dict[str, Any] = field(default_factory=dict)
+    reports: dict[str, Path] = field(default_factory=dict)
+
+
+def _prove(case: Case, options: RunOptions, stage: Stage, campaign: Campaign, evidence: _Evidence) -> None:
+    """Shrink, replay and draw what was found."""
+    # Whoever pressed Ctrl-C waits.
+    budget = _SHRINK_BUDGET_HURRY if campaign.interrupted else _SHRINK_BUDGET
+    for proof in campaign.proofs(budget) if campaign.candidates else []:
+        counterexample = counterexample_of(case, proof)
+        if proof.finding.warning or (campaign.stock and proof.reachable is False):
+            evidence.warnings.append(proof.finding)
+        else:
+            evidence.counterexamples.append(counterexample)
+        drawing, path = _draw(case, options, stage, campaign, proof, counterexample)
+        evidence.timelines[counterexample.token] = drawing
+        if path is not None:
+            evidence.reports[counterexample.token] = path
 
 
 def _claim(campaign: Campaign, stage: Stage) -> Verdict:
@@ -198,6 +225,8 @@ def _progress(campaign: Campaign) -> Progress:
         forecast.high,
         forecast.eta_s,
         campaign.elapsed_s,
+        len(campaign.candidates),
+        campaign.interrupted,
     )
 
 

@@ -21,6 +21,8 @@ class Progress:
         estimate_low, estimate_high: how many executions there will be in all, as a range; None if unknown.
         eta_s: seconds until the end by that estimate; None if unknown.
         elapsed_s: seconds since the start of the case.
+        violations: how many invariants are violated so far.
+        stopping: whether Ctrl-C has ended the search, and what was found is being drawn.
     """
 
     executions: int
@@ -29,6 +31,8 @@ class Progress:
     estimate_high: int | None = None
     eta_s: float | None = None
     elapsed_s: float = 0.0
+    violations: int = 0
+    stopping: bool = False
 
 
 class Observer(Protocol):

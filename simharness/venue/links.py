@@ -337,4 +337,4 @@ def _answered(request: Request, answer: Answer) -> Operation:
 
 
 def _received(event: VenueEvent) -> Operation:
-    return Operation("stream", f"user stream: {event.text}", target="client", effect="receive")
+    return Operation("stream", f"user stream: {event.text}", target="handler", effect="receive")
