@@ -51,8 +51,8 @@ def decisive_read(failing: RecordedExecution, comparison: Comparison, held: dict
         return ""
     for letter, place in (("A", pair.first), ("B", pair.second)):
         operation = _operation(failing.steps, place)
-        # What other reads saw is not recorded.
-        if operation.effect == "read" and at_database(operation):
+        # What other reads saw is not recorded, and of many rows only how many they were.
+        if operation.effect == "read" and at_database(operation) and (operation.observed or "no row" in operation.text):
             return _read_sentence(letter, operation, held[place.step, place.operation], pair)
     return ""
 

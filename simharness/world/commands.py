@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -91,15 +92,21 @@ class Clients:
     def _start(self, position: int, command: Command) -> None:
         self._world.crashes.reached()
         target = self._fill_in(command.target)
-        title = command.title if target == command.target else Command(command.kind, target, command.body).title
-        recorder.note(lambda: Operation("client", title, target="endpoint", source=command.where, effect="send"))
+        title = command.title if target == command.target else replace(command, target=target).title
+        lane = self._lane(position)
+        recorder.note(lambda: Operation("client", title, target=lane, source=command.where, effect="send"))
         self._world.view.commands.append(title)
         self._sent[position] = title
-        current_lane.set("endpoint")
+        current_lane.set(lane)
         work = self._request(command, str(target), title) if command.kind == "rest" else self._perform(command, title)
         task = self._world.loop.create_task(work)
         task.add_done_callback(partial(self._done, position))
         current_lane.set("program")
+
+    def _lane(self, position: int) -> str:
+        """Return the lane of a command: numbered from the second on, so that two of them can be told apart."""
+        number = sum(command.kind != "venue" for command in self._commands[: position + 1])
+        return "endpoint" if number == 1 else f"endpoint {number}"
 
     def _done(self, position: int, _task: Any) -> None:
         self._over(position)
@@ -158,10 +165,14 @@ class Clients:
 
     def _answer(self, answer: Answer) -> None:
         outcome = "ok" if answer.ok else f"failed: {answer.failure}"
+        lane = current_lane.get()
         said = "".join(f" {key}={value}" for key, value in answer.says.items() if key == "status")
         recorder.note(
             lambda: Operation(
-                "endpoint", f"answer to {answer.command}: {outcome}{said}", target="client", effect="receive"
+                lane if lane.startswith("endpoint") else "endpoint",
+                f"answer to {answer.command}: {outcome}{said}",
+                target="client",
+                effect="receive",
             )
         )
         self._world.crashes.outlived()

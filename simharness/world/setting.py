@@ -50,8 +50,9 @@ class Command:
     def title(self) -> str:
         """As it stands in timelines and findings."""
         text = str(self.target) if self.kind == "rest" else f"{self.kind} {self.target}"
-        if isinstance(self.body, Mapping):
-            text += "".join(f" {key}={value}" for key, value in self.body.items())
+        for values in (self.body, self.args):
+            if isinstance(values, Mapping):
+                text += "".join(f" {key}={value}" for key, value in values.items())
         return text
 
 

@@ -74,9 +74,13 @@ class Narrator:
         names, rows = self._again()
         table = self._database.catalog.tables.get(tables[0]) if len(tables) == 1 else None
         keyed = table is not None and table.key and set(table.key) <= set(names)
+        bound = self._named(request.accesses.reads)
         if not rows:
             subject = self._only_subject()
             self._note(f"SELECT {subject or ', '.join(tables)} → no row", "read", subject)
+        elif table is not None and not keyed and len(rows) == len(bound) == 1:
+            # The key stands in the condition, not in the result.
+            self._observe(table, {name: _text(value) for name, value in zip(names, rows[0], strict=True)}, bound[0][1])
         elif table is None or not keyed:
             self._note(f"{label} → {_count(rows)}", "read", tables[0] if len(tables) == 1 else None)
         else:
@@ -85,8 +89,8 @@ class Narrator:
             if len(rows) > _MOST_ROWS:
                 self._note(f"{label} → {len(rows) - _MOST_ROWS} more rows", "read", table.name)
 
-    def _observe(self, table: Table, values: Values) -> None:
-        row = ",".join(values[column] for column in table.key)
+    def _observe(self, table: Table, values: Values, row: str | None = None) -> None:
+        row = ",".join(values[column] for column in table.key) if row is None else row
         subject = f"{table.name}#{row}"
         observed = {name: value for name, value in values.items() if name not in table.key}
         committed = self._committed(table, row) or {}
