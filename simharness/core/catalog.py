@@ -15,6 +15,7 @@ class Moment(StrEnum):
     STEP = "S"
     QUIET = "Q"
     BOUND = "L"
+    COMPARED = "X"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Invariant:
 
     @property
     def moment(self) -> Moment:
-        """When it is evaluated: at every step, when the system is quiet, or within a bound of virtual time."""
+        """When it is evaluated: at every step, when the system is quiet, within a bound of virtual time, or compared."""
         return Moment(self.id[0])
 
 
@@ -96,6 +97,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         "After a disconnect or an expired listen key the stream is back and reconciled within T.",
     ),
     Invariant("L6", "stop-is-final", "Stop ends with no working order and places none afterwards."),
+    Invariant(
+        "X1",
+        "serial-equivalence",
+        "Every outcome is the outcome of some serial order of the commands and events that respects their causes.",
+    ),
 )
 
 _BY_WORD = {word: entry for entry in INVARIANTS for word in (entry.id.lower(), entry.name)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simharness.invariants.snapshot import LocalOrder, LocalPosition, Memory, Owner, Snapshot
 
 if TYPE_CHECKING:
+    from simharness.invariants.serial import SerialOutcomes
     from simharness.venue.event import PositionUpdate
     from simharness.venue.venue import Venue
 
@@ -71,6 +72,7 @@ class View:
         crashed: whether the program was restarted.
         stuck: who waits for whom when nothing can go on, one sentence each.
         updates: what the venue said about positions, in its order; for ``at_rest``.
+        serial: what serial executions of the case come to; None where nobody asks.
         exposure_limits: symbol → largest size of a position, in flight orders counted, in base units.
     """
 
@@ -89,6 +91,7 @@ class View:
     details: dict[str, Any] = field(default_factory=dict)
     updates: list[PositionUpdate] = field(default_factory=list)
     exposure_limits: dict[str, Decimal] = field(default_factory=dict)
+    serial: SerialOutcomes | None = None
 
     def order_at(self, exchange_id: str, client_id: str | None) -> LocalOrder | None:
         """Return the local order for an order of the venue, by either id."""

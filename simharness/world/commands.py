@@ -92,7 +92,7 @@ class Clients:
     def _start(self, position: int, command: Command) -> None:
         self._world.crashes.reached()
         target = self._fill_in(command.target)
-        title = command.title if target == command.target else replace(command, target=target).title
+        title = self.title_of(command)
         lane = self._lane(position)
         recorder.note(lambda: Operation("client", title, target=lane, source=command.where, effect="send"))
         self._world.view.commands.append(title)
@@ -120,6 +120,11 @@ class Clients:
                 recorder.write(_WAITING)
                 if not after:
                     self._offer(later)
+
+    def title_of(self, command: Command) -> str:
+        """Return a command as findings name it, with what ``{name}`` stands for."""
+        target = self._fill_in(command.target)
+        return command.title if target == command.target else replace(command, target=target).title
 
     def _fill_in(self, target: Any) -> Any:
         if not isinstance(target, str):

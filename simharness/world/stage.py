@@ -9,14 +9,22 @@ from dataclasses import dataclass, field, replace
 from simharness.core.execution import Program
 from simharness.database.pool import commuting_checkouts, loaded_by
 from simharness.instrument import Instrumenter, adopt, instrumented, is_foreign, watch_modules
+from simharness.invariants.serial import SerialOutcomes
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
 from simharness.world.refusals import Refusals
+from simharness.world.serial import SerialWorld, serial_outcomes
 from simharness.world.setting import Setting
 from simharness.world.system import System
 from simharness.world.world import World
+
+# Rules that compare an execution with the serial ones of the same case.
+_COMPARED = frozenset({"Q8", "X1"})
+
+# Serial executions that are looked at before a case is given up as too large for those rules.
+SERIAL_EXECUTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Stage:
         instrumenter: tracks the heap of the packages under test.
         foreign: modules whose code ran and is neither tracked nor in the library table.
         refusals: which commands were never accepted so far.
+        serial: what serial executions of the case come to; None if no rule compares with them.
     """
 
     setting: Setting
@@ -38,10 +47,13 @@ class Stage:
     instrumenter: Instrumenter
     foreign: frozenset[str] = frozenset()
     refusals: Refusals = field(default_factory=Refusals)
+    serial: SerialOutcomes | None = None
 
     def world(self) -> World:
         """Start an execution."""
-        return World(self.setting, self.system, self.database, self.instrumenter, refusals=self.refusals)
+        return World(
+            self.setting, self.system, self.database, self.instrumenter, refusals=self.refusals, serial=self.serial
+        )
 
     @property
     def program(self) -> Program:
@@ -88,7 +100,15 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         _run_base_order(stage.world())  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())
-        yield replace(stage, foreign=_foreign_code(stage))
+        stage = replace(stage, foreign=_foreign_code(stage))
+        yield replace(stage, serial=_serial(stage)) if _COMPARED.intersection(setting.rules) else stage
+
+
+def _serial(stage: Stage) -> SerialOutcomes:
+    def start(setting: Setting) -> World:
+        return SerialWorld(setting, stage.system, stage.database, stage.instrumenter)
+
+    return serial_outcomes(stage.setting, start, SERIAL_EXECUTIONS)
 
 
 def _packages(system: System) -> tuple[str, ...]:

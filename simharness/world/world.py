@@ -28,6 +28,7 @@ from simharness.world.watch import ComplaintHandler, Watch, observed
 if TYPE_CHECKING:
     from simharness.clients.sim_exchange import SimExchange
     from simharness.instrument import Instrumenter
+    from simharness.invariants.serial import SerialOutcomes
     from simharness.world.databases import Port
     from simharness.world.system import Running, System
 
@@ -42,6 +43,7 @@ class World(LoopExecution):
         instrumenter: names the objects of the packages under test; None without heap tracking.
         tracking: whether footprints are recorded.
         refusals: takes down what was answered; None if nobody asks.
+        serial: what serial executions of the case come to, for the rules that compare with them.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class World(LoopExecution):
         *,
         tracking: bool = True,
         refusals: Refusals | None = None,
+        serial: SerialOutcomes | None = None,
     ) -> None:
         clock = VenueClock()
         super().__init__(
@@ -77,7 +80,7 @@ class World(LoopExecution):
         self._reports: list[ExecutionReport] = []
         self.venue = open_venue(self.loop, setting)
         self.venue.observe(self._heard)
-        self.view = View(self.venue, self._observe)
+        self.view = View(self.venue, self._observe, serial=serial)
         self._handler = ComplaintHandler(self.view, system.watched)
         logging.getLogger().addHandler(self._handler)
         lane.watched = system.watched
