@@ -30,4 +30,6 @@ class CommutingEventsAgree(Rule):
         alike = serial.with_the_same_venue(outcome, faults)
         if alike and all(each.local != outcome.local for each in alike):
             nearest = serial.nearest(outcome, faults, alike)
-            yield Breach(f"the same happened at the venue, and the order of the news shows: {contrasted(outcome, nearest)}")
+            yield Breach(
+                f"the same happened at the venue, and the order of the news shows: {contrasted(outcome, nearest)}"
+            )
