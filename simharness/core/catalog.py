@@ -34,7 +34,7 @@ class Invariant:
 
     @property
     def moment(self) -> Moment:
-        """When it is evaluated: at every step, when the system is quiet, within a bound of virtual time, or compared."""
+        """When it is evaluated: the letter of its id says so."""
         return Moment(self.id[0])
 
 

@@ -62,8 +62,7 @@ def _local(view: View) -> list[str]:
     for owner in snapshot.owners.values():
         said = "".join(f" {key}={value}" for key, value in sorted(owner.fields.items()) if key not in _INCIDENTAL)
         lines.append(f"bot of {owner.symbol}: {owner.state}{said}")
-    for order in snapshot.orders.values():
-        lines.append(f"{_order(view, order)} in a row of {_owner(view, order.owner)}")
+    lines += [f"{_order(view, order)} in a row of {_owner(view, order.owner)}" for order in snapshot.orders.values()]
     for fill in snapshot.executions.values():
         booked = snapshot.orders.get(fill.order)
         what = "an order without a row" if booked is None else _wish(view, booked)
@@ -86,8 +85,7 @@ def _at_venue(view: View) -> list[str]:
         trades = ", ".join(f"{_text(trade.quantity)} at {_text(trade.price)}" for trade in order.trades)
         filled = f", filled {trades}" if trades else ""
         lines.append(f"venue: {_asked(order)} is {order.status}{filled}{f' ({order.reason})' if order.reason else ''}")
-    for position in view.venue.positions():
-        lines.append(f"venue: position {position.symbol} {position.side} {_text(position.quantity)}")
+    lines += [f"venue: position {each.symbol} {each.side} {_text(each.quantity)}" for each in view.venue.positions()]
     return lines
 
 
