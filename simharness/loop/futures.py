@@ -22,9 +22,11 @@ from simharness.core.footprint import recorder
 if TYPE_CHECKING:
     _FutureBase = asyncio.Future[Any]
     _TaskBase = asyncio.Task[Any]
+    _Mixin = _FutureBase
 else:
     _FutureBase = futures.Future
     _TaskBase = tasks.Task
+    _Mixin = object
 
 
 # Marks classes whose instances report their own accesses.
@@ -78,14 +80,12 @@ def _is_known(cell: CellType) -> bool:
     return issubclass(kind, _CONSTANT) or hasattr(kind, KEYED)
 
 
-class TrackedFuture(_FutureBase):
-    """A future whose state is a key."""
+class _Keyed(_Mixin):
+    """What futures and tasks report alike: who looks at them reads their key, who changes them writes it."""
 
     _simharness_keyed = True
 
-    def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.key = recorder.fresh("future")
-        super().__init__(loop=loop)
+    key: int
 
     def __hash__(self) -> int:
         # TaskGroup and wait() iterate over sets of futures: by address, their order would differ from run to run.
@@ -120,6 +120,20 @@ class TrackedFuture(_FutureBase):
         recorder.write(self.key)
         return super().cancel(msg)
 
+    def __await__(self) -> Generator[Any, None, Any]:
+        recorder.read(self.key)
+        return super().__await__()
+
+    __iter__ = __await__
+
+
+class TrackedFuture(_Keyed, _FutureBase):
+    """A future whose state is a key."""
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.key = recorder.fresh("future")
+        super().__init__(loop=loop)
+
     def set_result(self, result: Any) -> None:
         recorder.write(self.key)
         super().set_result(result)
@@ -128,17 +142,9 @@ class TrackedFuture(_FutureBase):
         recorder.write(self.key)
         super().set_exception(exception)
 
-    def __await__(self) -> Generator[Any, None, Any]:
-        recorder.read(self.key)
-        return super().__await__()
 
-    __iter__ = __await__
-
-
-class TrackedTask(_TaskBase):
+class TrackedTask(_Keyed, _TaskBase):
     """A task whose state is a key, with a causal name instead of a counted one."""
-
-    _simharness_keyed = True
 
     def __init__(self, coro: Any, **options: Any) -> None:
         self.key = recorder.fresh("task")
@@ -151,56 +157,18 @@ class TrackedTask(_TaskBase):
             loop.adopt(self)
         super().__init__(coro, **options)
 
-    def __hash__(self) -> int:
-        return name.fingerprint(self.key)
-
     def get_name(self) -> str:
         """Return the given name, or the causal one: ``Task-7`` would depend on the schedule."""
         given = super().get_name()
         return given if self._given_name is not None or given != "task" else name.text(self.key)
 
-    def done(self) -> bool:
-        recorder.read(self.key)
-        return super().done()
-
-    def result(self) -> Any:
-        recorder.read(self.key)
-        return super().result()
-
-    def exception(self) -> BaseException | None:
-        recorder.read(self.key)
-        return super().exception()
-
-    def cancelled(self) -> bool:
-        recorder.read(self.key)
-        return super().cancelled()
-
     def cancelling(self) -> int:
         recorder.read(self.key)
         return super().cancelling()
 
-    def add_done_callback(self, fn: Callable[..., object], *, context: Context | None = None) -> None:
-        recorder.write(self.key)
-        closure_keys(fn)
-        super().add_done_callback(fn, context=context)
-
-    def remove_done_callback(self, fn: Callable[..., object]) -> int:
-        recorder.write(self.key)
-        return super().remove_done_callback(fn)
-
-    def cancel(self, msg: Any = None) -> bool:
-        recorder.write(self.key)
-        return super().cancel(msg)
-
     def uncancel(self) -> int:
         recorder.write(self.key)
         return super().uncancel()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        recorder.read(self.key)
-        return super().__await__()
-
-    __iter__ = __await__
 
 
 def is_done(task: asyncio.Future[Any]) -> bool:

@@ -32,10 +32,11 @@ class Memory(dict[str, Any]):
 
     Args:
         owner: whose it is, if there are several.
+        values: what it holds at the beginning.
     """
 
-    def __init__(self, owner: str = "") -> None:
-        super().__init__()
+    def __init__(self, owner: str = "", **values: Any) -> None:
+        super().__init__(**values)
         self._name = f"memory{owner}"
 
     def __getitem__(self, key: str) -> Any:
