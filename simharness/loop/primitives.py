@@ -19,6 +19,7 @@ from simharness.core.footprint import recorder
 from simharness.loop.futures import KEYED, TrackedFuture, TrackedTask, closure_keys
 
 _KEY = "_simharness_key"
+_get = object.__getattribute__
 
 PRIMITIVES: tuple[type, ...] = (
     locks.Lock,
@@ -59,23 +60,34 @@ _POOLED = "sqlalchemy."
 
 
 def _touch(instance: Any, attribute: str) -> None:
-    key = _key_of(instance)
-    if key is None:
+    """Record an access of a primitive that is no queue."""
+    try:
+        key = _get(instance, _KEY)
+    except AttributeError:
+        key = _key_of(instance)
+    if key is not None:
+        recorder.writes.add(key)
+
+
+def _touch_queue(instance: Any, attribute: str) -> None:
+    """Record an access of a queue."""
+    if instance not in _FREE_LISTS:
+        _touch(instance, attribute)
         return
-    if isinstance(instance, queues.Queue) and instance in _FREE_LISTS:
-        if attribute != _WAITING:
-            if attribute != "_finished":
-                recorder.adds.add(key)
-            return
-        _FREE_LISTS.discard(instance)
-    recorder.writes.add(key)
+    key = _key_of(instance)
+    if attribute != _WAITING:
+        if key is not None and attribute != "_finished":
+            recorder.adds.add(key)
+        return
+    _FREE_LISTS.discard(instance)
+    _touch(instance, attribute)
 
 
 def _tracked_class(cls: type) -> dict[str, Any]:
     """Return the special methods that make every attribute access of ``cls`` a write of the instance's key."""
     original_init: Callable[..., None] = cls.__init__  # type: ignore[misc]  # the class itself, not an instance
-    get = object.__getattribute__
-    put = object.__setattr__
+    get, put = _get, object.__setattr__
+    touch = _touch_queue if cls is queues.Queue else _touch
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 — installed as a special method
         if sys._getframe(1).f_globals.get("__name__", "").startswith(_POOLED):
@@ -89,13 +101,13 @@ def _tracked_class(cls: type) -> dict[str, Any]:
         original_init(self, *args, **options)
 
     def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807 — installed as a special method
-        if recorder.active and not attribute.startswith("__"):
-            _touch(self, attribute)
+        if recorder.active and attribute[:2] != "__":
+            touch(self, attribute)
         return get(self, attribute)
 
     def __setattr__(self: Any, attribute: str, value: Any) -> None:  # noqa: N807 — installed as a special method
         if recorder.active:
-            _touch(self, attribute)
+            touch(self, attribute)
         put(self, attribute, value)
 
     return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__, KEYED: True}

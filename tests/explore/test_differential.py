@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from differential import complaints
-from random_programs import Body, build, generate
+from random_programs import NESTED, SIMPLE, Body, build, generate, kinds_of
 
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.primitives import tracked_asyncio
@@ -77,6 +78,13 @@ def test_the_reduced_search_agrees_with_brute_force_and_with_stock_asyncio(chunk
             wrong[seed] = found
     assert not wrong
     assert compared >= PROGRAMS // CHUNKS * 3 // 4
+
+
+def test_every_construct_is_generated() -> None:
+    """What no program contains was not compared."""
+    counts = Counter(kind for seed in range(PROGRAMS) for kind in kinds_of(program_of(seed)))
+    assert set(counts) == {*SIMPLE, *NESTED}
+    assert min(counts.values()) >= PROGRAMS // 50
 
 
 @pytest.mark.parametrize("name", sorted(REGRESSIONS))
