@@ -18,11 +18,12 @@ from simharness.managers.positions import (
     PositionManager,
     PositionState,
     UserStreams,
+    WriteAheadDesk,
     build_position_manager,
     create_session_factory,
 )
 from simharness.managers.positions.models import Base
-from simharness.managers.positions.orders import ENTRY, STOP, WriteAheadDesk
+from simharness.managers.positions.orders import ENTRY, STOP
 from simharness.managers.positions.policies import PENDING_ID, VersionedIntent
 from simharness.world.setting import Command, Given, Setting
 from simharness.world.system import Read

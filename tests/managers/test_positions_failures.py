@@ -341,13 +341,13 @@ def test_a_cancelled_caller_does_not_interrupt_the_open(tmp_path):
 
 def test_a_database_that_fails_after_the_order_leaves_no_naked_position(tmp_path):
     async def scenario(manager, fake):
-        record = manager.repository.record_order
+        record = manager.repository.record
 
-        async def locked(reference, report):
-            manager.repository.record_order = record
+        async def locked(*_, **__):
+            manager.repository.record = record
             raise OperationalError("UPDATE", {}, Exception("database is locked"))
 
-        manager.repository.record_order = locked
+        manager.repository.record = locked
         await refused_open(manager)
         await manager.sync_with_exchange()
         assert (fake.size, fake.working(), leftovers(manager)) == (0, [], [])

@@ -11,7 +11,7 @@ from simharness.managers.positions import OpenFailed, PositionStatus
 
 WORLD = {
     "client": ("create_order", "cancel_order", "fetch_order", "fetch_positions"),
-    "repository": ("create_position", "update_position", "finish", "add_order", "record_order", "activate"),
+    "repository": ("create_position", "update_position", "finish", "add_order", "record"),
 }
 
 

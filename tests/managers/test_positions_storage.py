@@ -87,7 +87,7 @@ def test_a_final_order_row_never_goes_back(tmp_path):
     async def scenario():
         async with trading(tmp_path) as (manager, _):
             await manager.open_position(request())
-            await manager.repository.record_order("pos-1-entry-1", OrderReport(SYMBOL, status="open"))
+            await manager.repository.record({"pos-1-entry-1": OrderReport(SYMBOL, status="open")})
             return (await manager.repository.get_order("pos-1-entry-1")).status
 
     assert asyncio.run(scenario()) == "closed"

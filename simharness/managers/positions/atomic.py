@@ -88,7 +88,7 @@ class AtomicPositionManager:
         if report.filled_or_zero <= ZERO:
             raise OpenFailed(f"the market order ended {report.status} without a fill")
         state.quantity = report.filled_or_zero
-        state.entry_price = report.average_price or await self._entry_price(state)
+        state.entry_price = report.average_price or await self._entry_price(state, report)
         if self._policy is not None:
             self._policy.filled(state, report)
         return report.filled_or_zero
@@ -98,9 +98,9 @@ class AtomicPositionManager:
         end = None if row is None else await self.desk.cancel(row)
         return report if end is None else report.merged_with(end)
 
-    async def _entry_price(self, state: PositionState) -> Decimal:
+    async def _entry_price(self, state: PositionState, report: OrderReport) -> Decimal:
         """Return the price of an order whose reports name none: from its fills, else from the market."""
-        fills = await self.repository.fills_of(state.id)
+        fills = report.fills or await self.repository.fills_of(state.id)
         quantity = sum((fill.quantity for fill in fills), ZERO)
         if quantity:
             return sum((fill.quantity * fill.price for fill in fills), ZERO) / quantity
@@ -112,7 +112,10 @@ class AtomicPositionManager:
     async def _protect(self, request: OpenRequest, state: PositionState, filled: Decimal) -> None:
         try:
             await self.stops.place(state, request.stop_price, filled)
-            await (self.repository if self._policy is None else self._policy).activate(state)
+            if self._policy is None:
+                await self.desk.save(state.symbol, state, activate=True)
+            else:
+                await self._policy.activate(state)
         except Exception as error:
             await self._roll_back(state, filled)
             raise OpenFailed(f"{request.symbol}: {error}") from error
@@ -135,9 +138,9 @@ class AtomicPositionManager:
             logger.exception("%s: rollback of position %s failed", state.symbol, state.id, exc_info=error)
 
     async def _finish(self, state: PositionState, status: PositionStatus) -> None:
-        references = await book_missing_fills(self.desk, state.id)
+        references = await book_missing_fills(self.desk, state.symbol, state.id)
         await self.repository.finish(state.id, status)
+        time_ms = await self.desk.forget(state.symbol, references)
         state.status = status
-        time_ms = self.desk.forget(references)
         if self._policy is not None:
             self._policy.closed(state, time_ms)

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from simharness.managers.positions.exchange import ExchangeClient, ExchangeManager
 from simharness.managers.positions.manager import PositionManager, PositionSettings
-from simharness.managers.positions.orders import OrderDesk, PlainDesk, Timing, WriteAheadDesk
+from simharness.managers.positions.orders import OrderDesk, PlainDesk, Timing
 from simharness.managers.positions.policies import POLICIES
 from simharness.managers.positions.repository import PositionRepository
 from simharness.managers.positions.stop_loss import StopLossManager
+from simharness.managers.positions.write_ahead import WriteAheadDesk
 
 
 def wall_clock_ms() -> int:

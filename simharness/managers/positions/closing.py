@@ -67,10 +67,11 @@ async def settle(manager: PositionManager, symbol: str) -> None:
 
 async def finish(manager: PositionManager, state: PositionState) -> None:
     """Store the position as closed and forget it."""
-    references = await book_missing_fills(manager.desk, state.id)
+    references = await book_missing_fills(manager.desk, state.symbol, state.id)
     await manager.repository.finish(state.id, PositionStatus.CLOSED)
+    time_ms = await manager.desk.forget(state.symbol, references)
     if manager.positions.get(state.symbol) is state:
         del manager.positions[state.symbol]
     state.status = PositionStatus.CLOSED
-    manager.policy.closed(state, manager.desk.forget(references))
+    manager.policy.closed(state, time_ms)
     logger.info("%s: position %s closed", state.symbol, state.id)

@@ -138,6 +138,16 @@ class OrderReport:
         """The executed quantity as far as it was reported."""
         return ZERO if self.filled is None else self.filled
 
+    @property
+    def reported(self) -> Decimal:
+        """How much the executions add up to that were reported one by one."""
+        return sum((fill.quantity for fill in self.fills), ZERO)
+
+    @property
+    def lasting(self) -> tuple[object, ...]:
+        """What the database keeps of a report; two reports that agree in it need no second write."""
+        return (self.status, self.exchange_id, self.filled, self.average_price, self.fills)
+
     def merged_with(self, later: OrderReport) -> OrderReport:
         """Return both reports as one: executions only grow, a final status stays, silence changes nothing."""
         fills = {fill.trade_id: fill for fill in (*self.fills, *later.fills)}

@@ -14,7 +14,7 @@ from simharness.managers.positions.atomic import AtomicPositionManager
 from simharness.managers.positions.exchange import ExchangeManager, OrderReport
 from simharness.managers.positions.orders import STOP, OrderDesk
 from simharness.managers.positions.policies import POLICIES
-from simharness.managers.positions.policies.base import RegistrationPolicy
+from simharness.managers.positions.policies.base import RegistrationPolicy, Work
 from simharness.managers.positions.repository import PositionRepository
 from simharness.managers.positions.state import OpenRequest, PositionState, PositionStatus, PositionUpdate
 from simharness.managers.positions.stop_loss import StopLossManager
@@ -122,7 +122,15 @@ class PositionManager:
 
     async def _on_position_update(self, report: Mapping[str, Any]) -> None:
         """Handle one ccxt position of the stream."""
-        await self.policy.on_update(PositionUpdate.from_ccxt(report))
+        if (work := self.take_position(report)) is not None:
+            await work
+
+    def take_position(self, report: Mapping[str, Any]) -> Work | None:
+        """Take in one ccxt position of the stream and return what is left to do.
+
+        What happens in here happens in the order of the stream; `versioned-intent` leaves only what has to wait.
+        """
+        return self.policy.take(PositionUpdate.from_ccxt(report))
 
     async def after_update(self, state: PositionState) -> None:
         """Do what follows from a report that was applied: store it, settle the position, or move its stop."""
@@ -135,10 +143,32 @@ class PositionManager:
 
     async def _on_order_update(self, order: Mapping[str, Any]) -> None:
         """Handle one ccxt order of the stream: its executions are booked, and a stop that fired ends its position."""
+        if (work := self.take_order(order)) is not None:
+            await work
+
+    def take_order(self, order: Mapping[str, Any]) -> Work | None:
+        """Take in one ccxt order of the stream and return what is left to do, as `take_position` does."""
         report = OrderReport.from_ccxt(order)
+        reference = self.desk.take(report)
+        return self._on_unknown_order(report) if reference is None else self._follow_up(reference, report)
+
+    async def _on_unknown_order(self, report: OrderReport) -> None:
         reference = await self.desk.on_report(report)
-        if reference is None or not report.is_final or not report.filled_or_zero:
-            return
+        if reference is not None and (work := self._follow_up(reference, report)) is not None:
+            await work
+
+    def _follow_up(self, reference: str, report: OrderReport) -> Work | None:
+        """Return what follows from an event about an order of ours."""
+        if not report.filled_or_zero and not report.is_final:
+            return None  # That an order works is no news: the answer to its request, or the query for it, says so too.
+        if report.filled_or_zero and report.is_final and self.desk.role_of(reference) in (None, STOP):
+            return self._after_stop(reference, report)
+        return self.policy.saving(report.symbol)
+
+    async def _after_stop(self, reference: str, report: OrderReport) -> None:
+        """Settle the position whose stop was executed."""
+        if (work := self.policy.saving(report.symbol)) is not None:
+            await work
         state = self.positions.get(report.symbol)
         if state is None or state.status is not PositionStatus.ACTIVE:
             return

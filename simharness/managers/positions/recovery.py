@@ -14,10 +14,11 @@ from simharness.managers.positions.closing import close_tracked, finish, net_qua
 from simharness.managers.positions.errors import PositionError, StopLossFailed
 from simharness.managers.positions.exchange import FINAL_STATUSES
 from simharness.managers.positions.models import PositionRow
-from simharness.managers.positions.orders import CLOSE, ENTRY, STOP, OrderDesk, WriteAheadDesk
+from simharness.managers.positions.orders import CLOSE, ENTRY, STOP, OrderDesk
 from simharness.managers.positions.protection import ensure_stop
 from simharness.managers.positions.repository import OPEN_STATUSES
 from simharness.managers.positions.state import ZERO, PositionState, PositionStatus
+from simharness.managers.positions.write_ahead import WriteAheadDesk
 
 if TYPE_CHECKING:
     from simharness.managers.positions.manager import PositionManager
@@ -47,6 +48,7 @@ async def _recover_row(manager: PositionManager, row: PositionRow) -> None:
         return
     position_id = str(row.id)
     await _learn_outcomes(manager.desk, position_id)
+    await manager.desk.save(row.symbol)
     left = await net_quantity(manager, position_id)
     orders = await manager.repository.orders_of(position_id)
     bought = any(order.filled > ZERO for order in orders if order.role == ENTRY)
@@ -55,7 +57,7 @@ async def _recover_row(manager: PositionManager, row: PositionRow) -> None:
     if left <= ZERO and not bought and not adopted:
         logger.info("%s: the open of position %s never happened", row.symbol, row.id)
         await manager.repository.finish(position_id, PositionStatus.FAILED)
-        manager.desk.forget([order.reference for order in orders])
+        await manager.desk.forget(row.symbol, [order.reference for order in orders])
         return
     if left <= ZERO:
         await manager.stops.cancel_all(position_id)

@@ -7,7 +7,7 @@ A position's id travels as text, as `PositionState.id` has it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -73,28 +73,20 @@ class PositionRepository:
         """Set columns of a position that is still open; raise `UnknownPosition` if the id is no row's id."""
         await self._set(position_id, columns, PositionRow.status.in_(OPEN_STATUSES))
 
-    async def save_state(self, state: PositionState) -> None:
-        """Store what the exchange last reported of a position, unless it is closed by now."""
-        await self.update_position(
-            state.id,
-            quantity=state.quantity,
-            entry_price=state.entry_price,
-            mark_price=state.mark_price,
-            unrealized_pnl=state.unrealized_pnl,
-        )
+    async def record(
+        self, reports: Mapping[str, OrderReport], state: PositionState | None = None, *, activate: bool = False
+    ) -> None:
+        """Store in one transaction what is known of orders and of a position.
 
-    async def activate(self, state: PositionState) -> None:
-        """Mark a position as open and protected."""
-        await self.update_position(
-            state.id,
-            status=PositionStatus.ACTIVE,
-            quantity=state.quantity,
-            entry_price=state.entry_price,
-            mark_price=state.mark_price,
-            unrealized_pnl=state.unrealized_pnl,
-            stop_price=state.stop_price,
-            stop_reference=state.stop_reference,
-        )
+        The fills of an order are booked, each once; orders that are foreign or over stay as they are, and so does a
+        position that is closed. With `activate` the position is marked as open and protected.
+        """
+        position = None if state is None else (_row_id(state.id), _columns(state, activate=activate))
+        async with self._sessions.begin() as session:
+            for reference, report in reports.items():
+                await _record_order(session, reference, report)
+            if position is not None:
+                await _set(session, *position, PositionRow.status.in_(OPEN_STATUSES))
 
     async def finish(self, position_id: str, status: PositionStatus) -> None:
         """Mark a position as CLOSED or FAILED, and give its symbol free."""
@@ -114,9 +106,9 @@ class PositionRepository:
         await self._set(position_id, {"status": PositionStatus.CLOSING, "closed_at_ms": None})
 
     async def _set(self, position_id: str, columns: dict[str, Any], *conditions: Any) -> None:
-        statement = update(PositionRow).where(PositionRow.id == _row_id(position_id), *conditions)
+        row_id = _row_id(position_id)
         async with self._sessions.begin() as session:
-            await session.execute(statement.values(columns).execution_options(synchronize_session=False))
+            await _set(session, row_id, columns, *conditions)
 
     async def add_order(
         self,
@@ -173,20 +165,6 @@ class PositionRepository:
         async with self._sessions() as session:
             return (await session.scalars(query)).all()
 
-    async def record_order(self, reference: str, report: OrderReport) -> None:
-        """Store what is known of an order and book its fills, each once; reports on foreign orders are ignored."""
-        columns: dict[str, Any] = {"status": report.status or SENT}
-        for name in ("exchange_id", "filled", "average_price"):
-            if (value := getattr(report, name)) is not None:
-                columns[name] = value
-        statement = update(OrderRow).where(OrderRow.reference == reference, OrderRow.status.not_in(FINAL_STATUSES))
-        async with self._sessions.begin() as session:
-            # The update comes first: it locks the row, so that of two reports on one order one waits for the other.
-            await session.execute(statement.values(columns).execution_options(synchronize_session=False))
-            order = await session.get(OrderRow, reference) if report.fills else None
-            if order is not None:
-                await _book(session, order, report.fills)
-
     async def fills_of(self, position_id: str) -> Sequence[FillRow]:
         """Return a position's booked fills by trade id."""
         query = select(FillRow).where(FillRow.position_id == _row_id(position_id)).order_by(FillRow.trade_id)
@@ -205,6 +183,39 @@ class PositionRepository:
             cost = fill.quantity * fill.price
             flow += (cost if fill.side == "sell" else -cost) - fill.fee
         return flow
+
+
+def _columns(state: PositionState, *, activate: bool) -> dict[str, Any]:
+    """Return what the exchange last reported of a position, with `activate` also what protects it."""
+    columns: dict[str, Any] = {
+        "quantity": state.quantity,
+        "entry_price": state.entry_price,
+        "mark_price": state.mark_price,
+        "unrealized_pnl": state.unrealized_pnl,
+    }
+    if activate:
+        columns["status"] = PositionStatus.ACTIVE
+        columns["stop_price"] = state.stop_price
+        columns["stop_reference"] = state.stop_reference
+    return columns
+
+
+async def _set(session: AsyncSession, row_id: int, columns: dict[str, Any], *conditions: Any) -> None:
+    statement = update(PositionRow).where(PositionRow.id == row_id, *conditions)
+    await session.execute(statement.values(columns).execution_options(synchronize_session=False))
+
+
+async def _record_order(session: AsyncSession, reference: str, report: OrderReport) -> None:
+    columns: dict[str, Any] = {"status": report.status or SENT}
+    for name in ("exchange_id", "filled", "average_price"):
+        if (value := getattr(report, name)) is not None:
+            columns[name] = value
+    statement = update(OrderRow).where(OrderRow.reference == reference, OrderRow.status.not_in(FINAL_STATUSES))
+    # The update comes first: it locks the row, so that of two reports on one order one waits for the other.
+    await session.execute(statement.values(columns).execution_options(synchronize_session=False))
+    order = await session.get(OrderRow, reference) if report.fills else None
+    if order is not None:
+        await _book(session, order, report.fills)
 
 
 async def _free_reference(session: AsyncSession, stem: str) -> str:

@@ -1,4 +1,4 @@
-"""The user streams: they wait for events and start one task per event, as a socket client does."""
+"""The user streams: they take in events in their order, and start a task for what an event leaves to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simharness.managers.positions.manager import PositionManager
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
+Intake = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None] | None]
 
 
 class UserStreams:
@@ -32,8 +32,8 @@ class UserStreams:
         """Start listening, and with `periodic` the synchronisation and the protection check."""
         client, manager, settings = self._manager.exchange.client, self._manager, self._manager.settings
         loops: list[Coroutine[Any, Any, None]] = [
-            self._listen(client.watch_positions, manager._on_position_update),
-            self._listen(client.watch_orders, manager._on_order_update),
+            self._listen(client.watch_positions, manager.take_position),
+            self._listen(client.watch_orders, manager.take_order),
         ]
         if periodic:
             loops.append(self._repeat(manager.sync_with_exchange, settings.sync_interval_s))
@@ -50,7 +50,7 @@ class UserStreams:
             await asyncio.wait(list(self.handlers))
         await self._manager.drain()
 
-    async def _listen(self, watch: Callable[[], Awaitable[Any]], handler: Handler) -> None:
+    async def _listen(self, watch: Callable[[], Awaitable[Any]], take: Intake) -> None:
         while True:
             try:
                 events = await watch()
@@ -60,7 +60,14 @@ class UserStreams:
                 self._spawn(self._resync())
                 continue
             for event in events:
-                self._spawn(handler(event))
+                try:
+                    work = take(event)
+                except Exception:
+                    # A report that makes no sense must not end the stream.
+                    logger.exception("an event could not be taken in: %s", event)
+                else:
+                    if work is not None:
+                        self._spawn(work)
 
     async def _resync(self) -> None:
         try:

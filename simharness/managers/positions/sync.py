@@ -128,7 +128,7 @@ async def _resolve(manager: PositionManager, order: OrderRow) -> None:
         await manager.desk.cancel(order)
     if position.status not in OPEN_STATUSES:
         await _undo(manager, position)
-        manager.desk.forget([order.reference])
+        await manager.desk.forget(order.symbol, [order.reference])
 
 
 async def _write_off(manager: PositionManager, order: OrderRow) -> None:

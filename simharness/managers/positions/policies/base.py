@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simharness.managers.positions.exchange import OrderReport
 from simharness.managers.positions.state import OpenRequest, PositionState, PositionUpdate
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from simharness.managers.positions.manager import PositionManager
 
 logger = logging.getLogger("simharness.managers.positions")
+
+Work = Coroutine[Any, Any, None]
 
 
 class RegistrationPolicy(ABC):
@@ -60,6 +63,10 @@ class RegistrationPolicy(ABC):
     async def on_update(self, update: PositionUpdate) -> None:
         """Handle a position update of the stream."""
 
+    def take(self, update: PositionUpdate) -> Work | None:
+        """Take in an update at once and return what is left to do, if anything; here it is everything."""
+        return self.on_update(update)
+
     def is_opening(self, symbol: str) -> bool:
         """Tell whether a position of `symbol` is being opened, so that other writers leave it alone."""
         return False
@@ -86,8 +93,15 @@ class RegistrationPolicy(ABC):
 
     async def activate(self, state: PositionState) -> None:
         """Mark the position's row as open and protected."""
-        await self.manager.repository.activate(state)
+        await self.manager.desk.save(state.symbol, state, activate=True)
 
     async def store(self, state: PositionState) -> None:
         """Write what the exchange reported to the position's row."""
-        await self.manager.repository.save_state(state)
+        await self.manager.desk.save(state.symbol, state)
+
+    def saving(self, symbol: str) -> Work | None:
+        """Return the work of storing what events have told of the symbol's orders.
+
+        Without write-ahead there is none: it was stored on arrival.
+        """
+        return None

@@ -3,21 +3,27 @@
 An open is known from before its order is sent, as an intent that only this policy reads. Position
 reports carry whole values, so of those that arrive before the position exists only the newest has to be
 kept. When the entry order has ended, position and newest report are merged and become visible in one
-step without an await. Reports never go back behind the exchange's sequence or time, one writer works on
-a symbol at a time, and every way out of an open removes what it had left.
+step without an await. Reports never go back behind the exchange's sequence or time, and every way out of
+an open removes what it had left.
+
+One writer works on a symbol at a time. What events tell meanwhile is taken into memory at once and left
+for that writer to store before he is done, so that events neither wait for him nor compete with him for
+rows, and a row never goes back to older values.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from simharness.managers.positions.errors import PositionExists
 from simharness.managers.positions.exchange import OrderReport
-from simharness.managers.positions.orders import KeyedLocks
-from simharness.managers.positions.policies.base import RegistrationPolicy, logger
+from simharness.managers.positions.locks import KeyedLocks
+from simharness.managers.positions.policies.base import RegistrationPolicy, Work, logger
 from simharness.managers.positions.state import OpenRequest, PositionState, PositionStatus, PositionUpdate, Version
+from simharness.managers.positions.trailing import trailing_stop
 
 if TYPE_CHECKING:
     from simharness.managers.positions.manager import PositionManager
@@ -25,16 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenIntent:
-    """An open in progress: the row's id once it is stored, and the newest report on the symbol so far.
-
-    `unsaved` says that the position has learned something since its values were last written.
-    """
+    """An open in progress: the row's id once it is stored, and the newest report on the symbol so far."""
 
     request: OpenRequest
     position_id: str | None = None
     latest: PositionUpdate | None = None
     seen_open: bool = False
-    unsaved: bool = False
 
     def fold(self, update: PositionUpdate) -> None:
         """Keep `update` if it is the newest; fields that it leaves out stay as they were reported before."""
@@ -68,7 +70,8 @@ class VersionedIntent(RegistrationPolicy):
         self._closed: dict[str, Version] = {}
         self._generations: dict[str, int] = {}
         self._writers = KeyedLocks()
-        self._storing = KeyedLocks()
+        # Symbols whose position has learned something since its values were last written.
+        self._changed: set[str] = set()
 
     def begin(self, request: OpenRequest) -> None:
         """Register the intent, or refuse the symbol if it has a position or an intent."""
@@ -95,12 +98,11 @@ class VersionedIntent(RegistrationPolicy):
         self.manager.positions[state.symbol] = state
 
     async def register(self, state: PositionState) -> None:
-        """Declare the visible position finished, and store what was reported while its activation was written."""
+        """Declare the visible position finished; one that was opened without this manager becomes visible now."""
         state.status = PositionStatus.ACTIVE
-        intent = self.intents.pop(state.symbol, None)
+        self.intents.pop(state.symbol, None)
+        self.manager.positions.setdefault(state.symbol, state)
         self._count(state.symbol)
-        if intent is not None and intent.unsaved:
-            await self.store(state)
 
     def abandon(self, symbol: str) -> None:
         """Remove the intent and its position, unless a rollback could not close it and must be tried again."""
@@ -114,6 +116,11 @@ class VersionedIntent(RegistrationPolicy):
         self._count(symbol)
 
     async def on_update(self, update: PositionUpdate) -> None:
+        """Take in an update and do what follows from it."""
+        if (work := self.take(update)) is not None:
+            await work
+
+    def take(self, update: PositionUpdate) -> Work | None:
         """Apply a report that is newer than what is known; keep it with the intent if there is no position yet."""
         state = self.manager.positions.get(update.symbol)
         intent = self.intents.get(update.symbol)
@@ -122,15 +129,21 @@ class VersionedIntent(RegistrationPolicy):
             state.seen_open = state.seen_open or (update.says_open and state.may_mean(update))
             if self.is_current(state, update):
                 state.apply(update)
-                if intent is None:
-                    await self.manager.after_update(state)
-                else:
-                    # Activation is still to come, and stores what is known by then.
-                    intent.unsaved = True
+                return self._follow_up(state)
         elif intent is not None:
             intent.fold(update)
         else:
             logger.debug("%s: a report on a position that is not ours (yet)", update.symbol)
+        return None
+
+    def _follow_up(self, state: PositionState) -> Work | None:
+        """Return what is left to do after a report was applied, if nobody is at work on the symbol who does it."""
+        self._changed.add(state.symbol)
+        if state.symbol in self.intents:
+            return None
+        if state.is_flat or trailing_stop(state) is not None:
+            return self.manager.after_update(state)
+        return self._storing(state.symbol)
 
     def is_current(self, state: PositionState, update: PositionUpdate) -> bool:
         """Tell whether `update` is newer than `state`.
@@ -148,8 +161,30 @@ class VersionedIntent(RegistrationPolicy):
         return symbol in self.intents
 
     def guard(self, symbol: str) -> AbstractAsyncContextManager[None]:
-        """Return the lock of the symbol's one writer."""
-        return self._writers.hold(symbol)
+        """Return the turn of the symbol's one writer, at the end of which all is stored."""
+        return self._writing(symbol)
+
+    @asynccontextmanager
+    async def _writing(self, symbol: str) -> AsyncIterator[None]:
+        async with self._writers.hold(symbol):
+            try:
+                yield
+            finally:
+                await self._save(symbol)
+
+    async def _save(self, symbol: str) -> None:
+        """Store what is new; after the last look nothing is awaited, so nothing can come in between."""
+        while symbol in self._changed or self.manager.desk.has_news(symbol):
+            state = self.manager.positions.get(symbol) if symbol in self._changed else None
+            self._changed.discard(symbol)
+            try:
+                await self.manager.desk.save(symbol, state)
+            except Exception as error:
+                # It is known in memory and stays owed: what was done meanwhile is done all the same.
+                if state is not None:
+                    self._changed.add(symbol)
+                logger.warning("%s: not stored, the next writer tries again: %s", symbol, error)
+                return
 
     def generations(self) -> dict[str, int]:
         """Return how many commands on each symbol have begun or ended."""
@@ -175,13 +210,24 @@ class VersionedIntent(RegistrationPolicy):
         self._count(state.symbol)
 
     async def activate(self, state: PositionState) -> None:
-        """Write status and newest values, in turn with `store`."""
-        async with self._storing.hold(state.id):
-            if (intent := self.intents.get(state.symbol)) is not None:
-                intent.unsaved = False
-            await super().activate(state)
+        """Write status and newest values; the caller is the symbol's writer."""
+        self._changed.discard(state.symbol)
+        await super().activate(state)
 
     async def store(self, state: PositionState) -> None:
-        """Write the newest known values, one write at a time, so that the row never goes back."""
-        async with self._storing.hold(state.id):
-            await super().store(state)
+        """Have the newest values written, by the symbol's writer or else here."""
+        self._changed.add(state.symbol)
+        if (work := self._storing(state.symbol)) is not None:
+            await work
+
+    def saving(self, symbol: str) -> Work | None:
+        """Return the work of storing what events have told of the symbol's orders."""
+        return self._storing(symbol) if self.manager.desk.has_news(symbol) else None
+
+    def _storing(self, symbol: str) -> Work | None:
+        """Take a turn as the symbol's writer, unless somebody has one: he stores all that is new in the end."""
+        return None if self._writers.is_used(symbol) else self._in_turn(symbol, self._writers.hold(symbol))
+
+    async def _in_turn(self, symbol: str, turn: AbstractAsyncContextManager[None]) -> None:
+        async with turn:
+            await self._save(symbol)

@@ -1,0 +1,233 @@
+"""Write first, send afterwards: the order desk that ships.
+
+What is learned of an order, from answers and events in any order, is merged in memory at once. It goes to the
+database with `save`, many orders in one transaction, and only whoever writes on the symbol calls that: an event
+never waits for the database, and two transactions never compete for the rows of one symbol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from simharness.managers.positions.errors import OrderMissing, OrderRefused, OutcomeUnknown
+from simharness.managers.positions.exchange import FINAL_STATUSES, ExchangeManager, OrderReport
+from simharness.managers.positions.models import OrderRow
+from simharness.managers.positions.orders import STOP, OrderDesk, OrderIntent, Timing
+from simharness.managers.positions.repository import PositionRepository
+from simharness.managers.positions.state import PositionState
+
+
+class WriteAheadDesk(OrderDesk):
+    """Commit an order under an id of our own before it is sent; `prefix` keeps bots on one account apart."""
+
+    def __init__(
+        self,
+        repository: PositionRepository,
+        exchange: ExchangeManager,
+        timing: Timing | None = None,
+        prefix: str = "pos-",
+    ) -> None:
+        super().__init__(repository, exchange, timing)
+        self._prefix = prefix
+        self.reports: dict[str, OrderReport] = {}
+        self._roles: dict[str, str] = {}
+        # By symbol, the orders of which more is known than the database has.
+        self._unsaved: dict[str, list[str]] = {}
+        self._news: dict[str, asyncio.Event] = {}
+
+    async def submit(self, intent: OrderIntent) -> tuple[str, OrderReport]:
+        """Commit the order, send it, and find out what became of it if the answer does not tell."""
+        reference = await self.repository.add_order(
+            intent.position_id,
+            intent.role,
+            intent.side,
+            intent.quantity,
+            symbol=intent.symbol,
+            trigger_price=intent.trigger_price,
+            prefix=self._prefix,
+        )
+        # From here on events about the order are known to be ours without asking the database.
+        self._roles[reference] = intent.role
+        self.reports.setdefault(reference, OrderReport(intent.symbol, client_id=reference))
+        try:
+            answer: OrderReport | None = await self._send(intent, reference)
+        except (OrderRefused, OrderMissing) as error:
+            self._learn(reference, OrderReport(intent.symbol, client_id=reference, status="rejected"))
+            raise OrderRefused(str(error)) from error
+        except OutcomeUnknown:
+            answer = await self.resolve(reference, intent.symbol, conditional=intent.trigger_price is not None)
+        if answer is None:
+            raise OutcomeUnknown(f"{reference}: sent, and unknown to the exchange after {self.timing.queries} queries")
+        report = self._learn(reference, answer)
+        if report.status == "rejected" and not report.filled_or_zero:
+            raise OrderRefused(f"{reference}: rejected after it was accepted")
+        return reference, report
+
+    async def resolve(self, reference: str, symbol: str, *, conditional: bool) -> OrderReport | None:
+        """Ask for an order by our id until the exchange or its stream knows it; `None` if neither does."""
+        for attempt in range(self.timing.queries):
+            try:
+                report = await self.exchange.fetch_order(symbol, client_id=reference, conditional=conditional)
+            except (OrderMissing, OrderRefused, OutcomeUnknown):
+                if (known := self._heard_of(reference)) is not None:
+                    return known
+                await asyncio.sleep(self.timing.query_backoff_s * (attempt + 1))
+            else:
+                return self._learn(reference, report)
+        return self._heard_of(reference)
+
+    def _heard_of(self, reference: str) -> OrderReport | None:
+        """Return what an answer or an event has said about an order, or `None` if nothing did."""
+        report = self.reports.get(reference)
+        return None if report is None or report.status is None else report
+
+    async def wait_final(self, reference: str, report: OrderReport) -> OrderReport:
+        """Follow the order stream, and ask whenever it has been silent for a while."""
+        report = self.reports.get(reference, report)
+        for _ in range(self.timing.polls):
+            if report.is_final:
+                break
+            if not await self._heard(reference):
+                await self._refresh(reference, report.symbol)
+            report = self.reports.get(reference, report)
+        return report
+
+    async def _heard(self, reference: str) -> bool:
+        news = self._news.setdefault(reference, asyncio.Event())
+        try:
+            async with asyncio.timeout(self.timing.poll_s):
+                await news.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._news.pop(reference, None)
+        return True
+
+    async def _refresh(self, reference: str, symbol: str, *, conditional: bool = False) -> OrderReport | None:
+        try:
+            report = await self.exchange.fetch_order(symbol, client_id=reference, conditional=conditional)
+        except (OrderMissing, OrderRefused, OutcomeUnknown):
+            return None  # A lagging or failing read says nothing about the order.
+        return self._learn(reference, report)
+
+    def take(self, report: OrderReport) -> str | None:
+        """Merge an event about an order that is followed; the caller sees to it that it is saved."""
+        reference = self._reference_of(report)
+        if reference is None or reference not in self.reports:
+            return None
+        self._learn(reference, report)
+        return reference
+
+    async def on_report(self, report: OrderReport) -> str | None:
+        """Take in an event, also about an order that only the database knows."""
+        reference = self._reference_of(report)
+        if reference is None or not reference.startswith(self._prefix):
+            return None
+        row = None if reference in self.reports else await self.repository.get_order(reference)
+        if row is not None:
+            report = replace(report, symbol=row.symbol)
+            if row.status in FINAL_STATUSES:
+                # A late event about an order that is over: its fills count, but nobody follows it any more.
+                await self.repository.record({reference: report})
+                return reference
+            self._roles[reference] = row.role
+        elif reference not in self.reports:
+            return None
+        self._learn(reference, report)
+        return reference
+
+    def _reference_of(self, report: OrderReport) -> str | None:
+        if report.client_id is not None:
+            return report.client_id
+        # A sparse event names the order by the exchange's id alone.
+        return next((ours for ours, known in self.reports.items() if known.exchange_id == report.exchange_id), None)
+
+    def role_of(self, reference: str) -> str | None:
+        """Return the role of an order that is followed."""
+        return self._roles.get(reference)
+
+    def _learn(self, reference: str, report: OrderReport) -> OrderReport:
+        """Merge a report into what is known of its order, and wake who waits for news."""
+        known = self.reports.get(reference)
+        merged = report if known is None else known.merged_with(report)
+        if merged != known:
+            self.reports[reference] = merged
+            if (news := self._news.get(reference)) is not None:
+                news.set()
+        if known is None or merged.lasting != known.lasting:
+            self._owe(merged.symbol, reference)
+        return merged
+
+    def _owe(self, symbol: str, reference: str) -> None:
+        owed = self._unsaved.get(symbol, [])
+        if reference not in owed:
+            self._unsaved[symbol] = [*owed, reference]
+
+    def has_news(self, symbol: str) -> bool:
+        """Tell whether `save` has something to do."""
+        return symbol in self._unsaved
+
+    async def save(self, symbol: str, state: PositionState | None = None, *, activate: bool = False) -> None:
+        """Store all that was learned, and go on while more is learned meanwhile."""
+        while symbol in self._unsaved or state is not None:
+            owed = self._unsaved.pop(symbol, [])
+            reports = {reference: self.reports[reference] for reference in owed if reference in self.reports}
+            try:
+                await self.repository.record(reports, state, activate=activate)
+            except BaseException:
+                for reference in owed:
+                    self._owe(symbol, reference)
+                raise
+            state = None
+
+    async def cancel(self, row: OrderRow) -> OrderReport | None:
+        """Cancel the order, and ask how it ended: a refused cancel may mean that it was executed."""
+        conditional = row.role == STOP
+        report = self._heard_of(row.reference)
+        if report is None or not report.is_final:
+            report = await self._refresh(row.reference, row.symbol, conditional=conditional) or report
+        for _ in range(self.timing.queries):
+            if report is not None and report.is_final:
+                return report
+            exchange_id = row.exchange_id if report is None else report.exchange_id
+            if exchange_id is not None:
+                try:
+                    await self.exchange.cancel_order(row.symbol, exchange_id, conditional=conditional)
+                except (OrderMissing, OrderRefused, OutcomeUnknown):
+                    await asyncio.sleep(self.timing.query_backoff_s)
+            report = await self._refresh(row.reference, row.symbol, conditional=conditional) or report
+        return report if report is not None and report.is_final else None
+
+    async def look_up(self, row: OrderRow) -> OrderReport | None:
+        """Return the newest report, asking again unless the order is over and all its executions are known."""
+        report = self._heard_of(row.reference)
+        if report is None and row.status in FINAL_STATUSES:
+            report = OrderReport(row.symbol, row.exchange_id, row.reference, row.status, row.filled, row.average_price)
+        if report is not None and report.is_final and await self._knows_all_fills(row, report):
+            return report
+        fresh = await self._refresh(row.reference, row.symbol, conditional=row.role == STOP) or report
+        if fresh is None or fresh.exchange_id is None or fresh.reported >= fresh.filled_or_zero:
+            return fresh
+        try:
+            fills = await self.exchange.fetch_fills(row.symbol, fresh.exchange_id)
+        except (OrderMissing, OrderRefused, OutcomeUnknown):
+            return fresh
+        return self._learn(row.reference, replace(fresh, fills=fills))
+
+    async def _knows_all_fills(self, row: OrderRow, report: OrderReport) -> bool:
+        known: Decimal = report.reported
+        if known < report.filled_or_zero:
+            known = await self.repository.booked_quantity(str(row.position_id), row.reference)
+        return known >= report.filled_or_zero
+
+    async def forget(self, symbol: str, references: Iterable[str]) -> int | None:
+        """Save what is unsaved, and drop the reports."""
+        await self.save(symbol)
+        known = []
+        for reference in references:
+            known.append(self.reports.pop(reference, None))
+            self._roles.pop(reference, None)
+        return max((r.time_ms for r in known if r is not None and r.time_ms is not None), default=None)
