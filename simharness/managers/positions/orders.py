@@ -97,6 +97,10 @@ class OrderDesk(ABC):
         if state is not None:
             await self.repository.record({}, state, activate=activate)
 
+    def knows_fills(self, row: OrderRow) -> bool:
+        """Tell whether all executions of an order are known to be booked, without asking the database."""
+        return row.filled <= ZERO
+
     @abstractmethod
     async def forget(self, symbol: str, references: Iterable[str]) -> int | None:
         """Drop what is remembered of a finished position's orders, and return the newest time in it (ms)."""
@@ -197,11 +201,13 @@ async def flatten(desk: OrderDesk, state: PositionState, quantity: Decimal, atte
 async def book_missing_fills(desk: OrderDesk, symbol: str, position_id: str) -> list[str]:
     """Ask for the executions of a position's orders that nobody reported, and return the orders' references."""
     await desk.save(symbol)
-    booked: dict[str, Decimal] = {}
-    for fill in await desk.repository.fills_of(position_id):
-        booked[fill.reference] = booked.get(fill.reference, ZERO) + fill.quantity
     orders = await desk.repository.orders_of(position_id)
-    for order in orders:
-        if order.filled > booked.get(order.reference, ZERO):
-            await desk.look_up(order)
+    doubtful = [order for order in orders if not desk.knows_fills(order)]
+    if doubtful:
+        booked: dict[str, Decimal] = {}
+        for fill in await desk.repository.fills_of(position_id):
+            booked[fill.reference] = booked.get(fill.reference, ZERO) + fill.quantity
+        for order in doubtful:
+            if order.filled > booked.get(order.reference, ZERO):
+                await desk.look_up(order)
     return [order.reference for order in orders]

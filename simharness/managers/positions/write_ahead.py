@@ -19,6 +19,9 @@ from simharness.managers.positions.orders import STOP, OrderDesk, OrderIntent, T
 from simharness.managers.positions.repository import PositionRepository
 from simharness.managers.positions.state import PositionState
 
+REMEMBERED = 1000
+"""So many orders that are over are kept in mind."""
+
 
 class WriteAheadDesk(OrderDesk):
     """Commit an order under an id of our own before it is sent; `prefix` keeps bots on one account apart."""
@@ -34,6 +37,8 @@ class WriteAheadDesk(OrderDesk):
         self._prefix = prefix
         self.reports: dict[str, OrderReport] = {}
         self._roles: dict[str, str] = {}
+        # The last reports on orders that are over: most late and repeated events say nothing that is not in here.
+        self._past: dict[str, OrderReport] = {}
         # By symbol, the orders of which more is known than the database has.
         self._unsaved: dict[str, list[str]] = {}
         self._news: dict[str, asyncio.Event] = {}
@@ -116,10 +121,13 @@ class WriteAheadDesk(OrderDesk):
     def take(self, report: OrderReport) -> str | None:
         """Merge an event about an order that is followed; the caller sees to it that it is saved."""
         reference = self._reference_of(report)
-        if reference is None or reference not in self.reports:
+        if reference is None:
             return None
-        self._learn(reference, report)
-        return reference
+        if reference in self.reports:
+            self._learn(reference, report)
+            return reference
+        past = self._past.get(reference)
+        return reference if past is not None and past.merged_with(report).lasting == past.lasting else None
 
     async def on_report(self, report: OrderReport) -> str | None:
         """Take in an event, also about an order that only the database knows."""
@@ -223,11 +231,20 @@ class WriteAheadDesk(OrderDesk):
             known = await self.repository.booked_quantity(str(row.position_id), row.reference)
         return known >= report.filled_or_zero
 
+    def knows_fills(self, row: OrderRow) -> bool:
+        """Tell whether the executions that make up the filled quantity were all reported."""
+        report = self.reports.get(row.reference)
+        return report is not None and report.reported >= row.filled
+
     async def forget(self, symbol: str, references: Iterable[str]) -> int | None:
         """Save what is unsaved, and drop the reports."""
         await self.save(symbol)
         known = []
         for reference in references:
-            known.append(self.reports.pop(reference, None))
+            if (report := self.reports.pop(reference, None)) is not None:
+                known.append(report)
+                self._past[reference] = report
+        for reference in list(self._past)[:-REMEMBERED]:
+            del self._past[reference]
             self._roles.pop(reference, None)
-        return max((r.time_ms for r in known if r is not None and r.time_ms is not None), default=None)
+        return max((report.time_ms for report in known if report.time_ms is not None), default=None)

@@ -207,6 +207,7 @@ class VersionedIntent(RegistrationPolicy):
         known = state.version or Version()
         times = [time for time in (known.time_ms, time_ms) if time is not None]
         self._closed[state.symbol] = Version(known.sequence, max(times, default=None))
+        self._changed.discard(state.symbol)
         self._count(state.symbol)
 
     async def activate(self, state: PositionState) -> None:
