@@ -92,6 +92,11 @@ def fingerprint(name: int) -> int:
     return known
 
 
+def shape(name: int) -> str | tuple[str, int, int, int] | tuple[int, str]:
+    """Return what a name was made of: a text; kind, process, step and ordinal; or owner and part."""
+    return _shapes[name]
+
+
 def freeze(name: int) -> list[object]:
     """Return a JSON form of a name that ``thaw`` reads in any process."""
     shape = _shapes[name]

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from simharness.core import name, trace
+from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Place, Schedule
 from simharness.core.step import Step
@@ -20,14 +20,14 @@ from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.audit import audit
 from simharness.explore.bounded import BoundedSearch
+from simharness.explore.candidate import Candidate, freeze_path, thaw_path
 from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
-from simharness.explore.exhaustive.dpor import DporSearch
 from simharness.explore.latency import possible
 from simharness.explore.places import placed
 from simharness.explore.reachable import Realisation, realise
 from simharness.explore.replay import Path, path_of, straightened, walk
 from simharness.explore.shrink import Memory, Shrinker
-from simharness.explore.strategy import Search
+from simharness.explore.strategy import LastingSearch, Search, Summary
 
 # Of a finding that no stock loop can produce, this many further interleavings are looked at for one that can.
 _CANDIDATES = 64
@@ -49,43 +49,7 @@ class Limits:
     after_violation: int | None = None
 
 
-@dataclass(slots=True)
-class Candidate:
-    """An execution that violates something.
-
-    Args:
-        finding: what.
-        path: the choices that lead there.
-        reachable: whether stock asyncio can produce it.
-        number: which of the explored executions it was, from 1.
-        deliveries: positions of the deliveries in the order in which a stock loop must see them.
-    """
-
-    finding: Finding
-    path: Path
-    reachable: bool | None
-    number: int
-    deliveries: tuple[tuple[int, int], ...] = ()
-
-    def freeze(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "finding": asdict(self.finding),
-            "path": _freeze_path(self.path),
-            "reachable": self.reachable,
-            "number": self.number,
-            "deliveries": self.deliveries,
-        }
-
-    @classmethod
-    def thaw(cls, form: dict[str, Any]) -> Candidate:
-        """Return what :meth:`freeze` made this of."""
-        finding = Finding(**{**form["finding"], "witness": tuple(form["finding"]["witness"])})
-        deliveries = tuple((position, ran) for position, ran in form["deliveries"])
-        return cls(finding, _thaw_path(form["path"]), form["reachable"], form["number"], deliveries)
-
-
-def _as_key(outcome: Any) -> Hashable:
+def as_key(outcome: Any) -> Hashable:
     """Return the outcome itself if it can be a key, else its text."""
     try:
         hash(outcome)
@@ -131,6 +95,8 @@ class Campaign:
         checkpoint: where the search is kept, so that it can go on after an interruption; None for nowhere.
         summarise: turns an outcome into the key under which it is counted.
         stock: whether the semantics is ``stock``, so that reachability is a question at all.
+        notes: returns what was noticed beside the executions; kept with a checkpoint.
+        learn: takes over what an interrupted run had noticed.
         timed: whether messages have a latency, so that not every interleaving is possible; see ``explore.latency``.
     """
 
@@ -139,9 +105,11 @@ class Campaign:
     limits: Limits = Limits()
     progress: Callable[[Campaign], None] | None = None
     checkpoint: Checkpoint | None = None
-    summarise: Callable[[Any], Hashable] = _as_key
+    summarise: Callable[[Any], Hashable] = as_key
     stock: bool = True
     timed: bool = False
+    notes: Callable[[], Any] = lambda: None
+    learn: Callable[[Any], None] = lambda notes: None
     outcomes: dict[Hashable, int] = field(default_factory=dict)
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
     bounds: list[str] = field(default_factory=list)
@@ -150,6 +118,7 @@ class Campaign:
     passing: Path | None = None
     possible_traces: int = 0
     _traces: int = 0
+    _resumed_s: float = 0.0
     started_s: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -177,7 +146,7 @@ class Campaign:
         limits = self.limits
         if limits.executions is not None and self._executions >= limits.executions:
             return f"executions ≤ {limits.executions}"
-        if limits.time_ns is not None and self.elapsed_s * 1e9 >= limits.time_ns:
+        if limits.time_ns is not None and (self.elapsed_s - self._resumed_s) * 1e9 >= limits.time_ns:
             return f"time ≤ {limits.time_ns // 1_000_000_000} s"
         if limits.after_violation is not None:
             refuted = self._refuted_at()
@@ -192,7 +161,7 @@ class Campaign:
 
     def _keep(self, *, final: bool) -> None:
         """Write the checkpoint: now and then once the search has gone on for a while, and at the end."""
-        if self.checkpoint is None or not isinstance(self.search, DporSearch):
+        if self.checkpoint is None or not isinstance(self.search, LastingSearch):
             return
         if final:
             self.checkpoint.write(self.search, self.freeze())
@@ -206,22 +175,26 @@ class Campaign:
             "traces": self._traces,
             "possible_traces": self.possible_traces,
             "elapsed_s": self.elapsed_s,
+            "notes": self.notes(),
             "candidates": {
                 invariant: [candidate.freeze() for candidate in known] for invariant, known in self.candidates.items()
             },
-            "passing": None if self.passing is None else _freeze_path(self.passing),
+            "passing": None if self.passing is None else freeze_path(self.passing),
         }
 
     def thaw(self, form: Any) -> None:
         """Take over what :meth:`freeze` returned."""
+        self.learn(form["notes"])
         self.outcomes = dict(form["outcomes"])
         self._traces = form["traces"]
         self.possible_traces = form["possible_traces"]
-        self.started_s = time.monotonic() - form["elapsed_s"]
+        # A limit of time is for this run, or a search that has met it could never go on.
+        self._resumed_s = form["elapsed_s"]
+        self.started_s = time.monotonic() - self._resumed_s
         self.candidates = {
             invariant: [Candidate.thaw(each) for each in known] for invariant, known in form["candidates"].items()
         }
-        self.passing = None if form["passing"] is None else _thaw_path(form["passing"])
+        self.passing = None if form["passing"] is None else thaw_path(form["passing"])
 
     def audit(self, pairs: int, seed: int) -> dict[str, Any]:
         """Run random pairs of independent steps both ways round, in executions of every kind that was found.
@@ -263,21 +236,20 @@ class Campaign:
             return
         self.possible_traces += new
         outcome, findings = execution.conclude()
-        key = self.summarise(outcome)
+        key = outcome.key if isinstance(outcome, Summary) else self.summarise(outcome)
         if new:
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
         if not findings:
             if self.passing is None:
                 self.passing = path_of(execution.steps)
             return
-        order = HappensBefore(execution.steps)
         realisation = None
         for finding in _first_of_each(findings):
             known = self.candidates.setdefault(finding.invariant, [])
             if any(candidate.reachable for candidate in known) or len(known) >= _CANDIDATES:
                 continue
             if realisation is None and self.stock:
-                realisation = self._realise(execution.steps, order)
+                realisation = self._realise(execution.steps, HappensBefore(execution.steps))
             reachable = realisation.reachable if realisation is not None else None
             deliveries = realisation.deliveries if realisation is not None else ()
             known.append(Candidate(finding, path_of(execution.steps), reachable, self._executions, deliveries))
@@ -388,11 +360,3 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         return
     with interrupt_between_executions() as pressed:
         yield pressed
-
-
-def _freeze_path(path: Path) -> list[Any]:
-    return [[name.freeze(process), list(values)] for process, values in path]
-
-
-def _thaw_path(form: list[Any]) -> Path:
-    return [(name.thaw(process), tuple(values)) for process, values in form]

@@ -22,14 +22,16 @@ from typing import Any
 
 from simharness.core.execution import Program
 from simharness.errors import ScenarioError
-from simharness.explore.estimate import TreeEstimate
 from simharness.explore.exhaustive.dpor import DporSearch
-from simharness.explore.frozen import freeze_explorer, thaw_explorer
+from simharness.explore.strategy import LastingSearch
 
 FORMAT = "simharness/checkpoint@1"
 
 # Of the time of a search at most one part in so many goes into checkpoints.
 _SHARE = 20
+
+
+Share = Callable[[dict[str, Any]], LastingSearch]
 
 
 @dataclass(slots=True)
@@ -49,12 +51,12 @@ class Checkpoint:
     every_s: float = 5.0
     _due_s: float = field(default_factory=time.monotonic)
 
-    def write_if_due(self, search: DporSearch, payload: Callable[[], Any]) -> None:
+    def write_if_due(self, search: LastingSearch, payload: Callable[[], Any]) -> None:
         """Write if the last time is long enough ago; ``payload`` is only called then. See ``write``."""
         if time.monotonic() >= self._due_s:
             self.write(search, payload())
 
-    def write(self, search: DporSearch, payload: Any) -> None:
+    def write(self, search: LastingSearch, payload: Any) -> None:
         """Write the search, which is handing out an execution, has not begun, or is exhausted.
 
         Args:
@@ -65,37 +67,35 @@ class Checkpoint:
             OSError: the file cannot be written; the one before is as it was.
         """
         started = time.monotonic()
-        content = {
-            "explorer": freeze_explorer(search.explorer),
-            "estimate": search.tree.freeze(),
-            "exhausted": search.exhausted,
-            "payload": payload,
-        }
+        content = {**search.freeze(), "exhausted": search.exhausted, "payload": payload}
         body = _canonical(content)
         head = {"format": FORMAT, "subject": self.subject, "code": self.code, "check": _checksum(body)}
         replace_file(self.file, f"{json.dumps(head)}\n{body}\n")
         now = time.monotonic()
         self._due_s = now + max(self.every_s, (now - started) * _SHARE)
 
-    def resume(self, program: Program) -> tuple[DporSearch, Any]:
+    def resume(self, program: Program, share: Share | None = None) -> tuple[LastingSearch, Any]:
         """Return the search as it was when it was written, and the payload.
 
         The first execution that it hands out is the one after that at which it was written.
 
         Args:
             program: the same as before.
+            share: goes on with what several processes had explored; None if there is to be one process only.
 
         Raises:
             FileNotFoundError: there is no checkpoint.
-            ScenarioError: it is damaged, of another format, or belongs to something else.
+            ScenarioError: it is damaged, of another format, or belongs to something else, or is of several processes.
         """
         content = self._read()
         try:
-            explorer = thaw_explorer(content["explorer"], program)
-            tree = TreeEstimate.thaw(content["estimate"], explorer.path)
+            if "tree" not in content:
+                return DporSearch.thaw(content, program), content["payload"]
+            if share is not None:
+                return share(content), content["payload"]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ScenarioError(f"{self.file}: the checkpoint is damaged: {error!r}; start anew") from error
-        return DporSearch(explorer, tree), content["payload"]
+        raise ScenarioError(f"{self.file}: several processes shared this search; go on with `--jobs 2` or more")
 
     def _read(self) -> dict[str, Any]:
         head_text, _, body = self.file.read_text(encoding="utf-8").partition("\n")

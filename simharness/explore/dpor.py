@@ -249,7 +249,7 @@ class OptimalExplorer:
     def _combination_after(self, step: Step) -> Values | None:
         return following(step.values, step.options)
 
-    def _insert(self, position: int, reversal: Sequence) -> None:
+    def _insert(self, position: int, reversal: Sequence, options: tuple[Values, ...]) -> None:
         insert(self.frames[position].tree, reversal)
 
     def _owe(self, steps: list[Step], order: HappensBefore, i: int, j: int) -> bool:
@@ -266,7 +266,7 @@ class OptimalExplorer:
                 [*sequence.predecessors, {body.index(k) for k in probe.predecessors}],
             )
             if not frame.sleep.covers(reversal):
-                self._insert(i, reversal)
+                self._insert(i, reversal, (*[steps[k].options for k in body], probe.options))
         return bool(found)
 
     def _reversals(

@@ -26,9 +26,13 @@ class ResumableExplorer(OptimalExplorer):
 
     def executions(self) -> Generator[Execution, None, None]:
         """Yield the executions that were not handed out yet."""
+        self.catch_up()
+        yield from super().executions()
+
+    def catch_up(self) -> None:
+        """Plan the reversals of the execution that was handed out last, if that has not been done."""
         if self.frames and _handing_out(self.frames[-1]):
             self._plan_again()
-        yield from super().executions()
 
     def _plan_again(self) -> None:
         """Replay the execution that was handed out last, make sure that it is the same, and plan its reversals."""
@@ -54,54 +58,55 @@ def _handing_out(frame: Frame) -> bool:
 
 def freeze_explorer(explorer: OptimalExplorer) -> Json:
     """Return the state of an explorer that hands out an execution, has not begun, or is exhausted."""
-    names = _Names()
+    names = Names()
     frames = []
     above: Frame | None = None
     for frame in explorer.frames:
         frames.append(_freeze_frame(frame, above, names))
         above = frame
-    statistics = explorer.statistics
     return {
         "path": [[names.put(process), list(values)] for process, values in explorer.path],
         "frames": frames,
-        "statistics": {
-            "executions": statistics.executions,
-            "blocked": statistics.blocked,
-            "duplicates": statistics.duplicates,
-            "probes": statistics.probes,
-            "steps": statistics.steps,
-            # Sorted: set order is arbitrary, and equal searches give equal files.
-            "fingerprints": [f"{each:x}" for each in sorted(statistics.fingerprints)],
-        },
+        "statistics": freeze_statistics(explorer.statistics),
         "names": names.rows,
     }
 
 
 def thaw_explorer(form: Json, program: Program) -> ResumableExplorer:
     """Return an explorer that goes on where ``freeze_explorer`` found one."""
-    names = _thaw_names(form["names"])
+    names = thaw_names(form["names"])
     explorer = ResumableExplorer(program)
     explorer.path = [(names[process], tuple(values)) for process, values in form["path"]]
     explorer.frames = []
     for row in form["frames"]:
         above = explorer.frames[-1] if explorer.frames else None
         explorer.frames.append(_thaw_frame(row, above, names))
-    counts = form["statistics"]
-    explorer.statistics = Statistics(
-        executions=counts["executions"],
-        blocked=counts["blocked"],
-        duplicates=counts["duplicates"],
-        probes=counts["probes"],
-        steps=counts["steps"],
-        fingerprints={int(each, 16) for each in counts["fingerprints"]},
-    )
+    explorer.statistics = thaw_statistics(form["statistics"])
     return explorer
+
+
+def freeze_statistics(statistics: Statistics) -> Json:
+    """Return counts as JSON."""
+    return {
+        "executions": statistics.executions,
+        "blocked": statistics.blocked,
+        "duplicates": statistics.duplicates,
+        "probes": statistics.probes,
+        "steps": statistics.steps,
+        # Sorted: set order is arbitrary, and equal searches give equal files.
+        "fingerprints": [f"{each:x}" for each in sorted(statistics.fingerprints)],
+    }
+
+
+def thaw_statistics(form: Json) -> Statistics:
+    """Return what :func:`freeze_statistics` wrote."""
+    return Statistics(**{**form, "fingerprints": {int(each, 16) for each in form["fingerprints"]}})
 
 
 # -- nodes ------------------------------------------------------------------------------------------------
 
 
-def _freeze_frame(frame: Frame, above: Frame | None, names: _Names) -> Json:
+def _freeze_frame(frame: Frame, above: Frame | None, names: Names) -> Json:
     # While a planned branch is explored, its part of the tree belongs to the node above as well: what is planned
     # there meanwhile must see what is done here. So it is one object, and must be one again.
     shared = above is not None and bool(above.tree.children) and above.tree.children[0][1] is frame.tree
@@ -137,7 +142,7 @@ def _thaw_frame(row: Json, above: Frame | None, names: list[int]) -> Frame:
     )
 
 
-def _freeze_asleep(event: tuple[int, Values], asleep: Asleep, names: _Names) -> Json:
+def _freeze_asleep(event: tuple[int, Values], asleep: Asleep, names: Names) -> Json:
     return [*_freeze_event(*event, asleep.footprint, names), list(asleep.options)]
 
 
@@ -149,7 +154,7 @@ def _thaw_asleep(form: Json, names: list[int]) -> tuple[tuple[int, Values], Asle
     return (event.process, event.values), Asleep(event.footprint, tuple(options))
 
 
-def _freeze_tree(root: Node, names: _Names) -> Json:
+def _freeze_tree(root: Node, names: Names) -> Json:
     """Return the events of a wakeup tree in preorder, each with the number of its children; the root's comes first.
 
     Flat, because a branch may be as long as an execution, and neither Python nor JSON nests so deep.
@@ -176,21 +181,29 @@ def _thaw_tree(rows: Json, names: list[int]) -> Node:
     return root
 
 
-def _freeze_event(process: int, values: Values | None, keys: Footprint | None, names: _Names) -> Json:
-    frozen = None if keys is None else [sorted(names.put(key) for key in each) for each in keys]
-    return [names.put(process), None if values is None else list(values), frozen]
+def _freeze_event(process: int, values: Values | None, keys: Footprint | None, names: Names) -> Json:
+    return [names.put(process), None if values is None else list(values), freeze_footprint(keys, names)]
 
 
 def _thaw_event(entry: Json, names: list[int]) -> Event:
     process, values, keys = entry
-    footprint = None if keys is None else Footprint(*[frozenset(names[key] for key in each) for each in keys])
-    return Event(names[process], None if values is None else tuple(values), footprint)
+    return Event(names[process], None if values is None else tuple(values), thaw_footprint(keys, names))
+
+
+def freeze_footprint(footprint: Footprint | None, names: Names) -> Json:
+    """Return a footprint as JSON that refers to rows of ``names``."""
+    return None if footprint is None else [sorted(names.put(key) for key in keys) for keys in footprint]
+
+
+def thaw_footprint(form: Json, names: list[int]) -> Footprint | None:
+    """Return what :func:`freeze_footprint` wrote."""
+    return None if form is None else Footprint(*[frozenset(names[key] for key in keys) for keys in form])
 
 
 # -- names ------------------------------------------------------------------------------------------------
 
 
-class _Names:
+class Names:
     """A table of frozen names in which each stands once and refers to its owner by row."""
 
     def __init__(self) -> None:
@@ -215,7 +228,7 @@ class _Names:
         return row
 
 
-def _thaw_names(rows: Json) -> list[int]:
+def thaw_names(rows: Json) -> list[int]:
     """Return the names of a table; a row refers only to rows before it."""
     names: list[int] = []
     for row in rows:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from simharness.core.execution import Execution, Program
 from simharness.errors import ScenarioError
@@ -40,6 +40,25 @@ class Search(Protocol):
 
     def coverage(self) -> Coverage | None:
         """Return how much of the interleavings was seen, estimated from a sample; None for exhaustive searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What another process made of an outcome that stays there.
+
+    Args:
+        key: under which it is counted.
+    """
+
+    key: Hashable
+
+
+@runtime_checkable
+class LastingSearch(Search, Protocol):
+    """A search that can be written down while it hands out an execution, and go on later; see ``checkpoint``."""
+
+    def freeze(self) -> dict[str, Any]:
+        """Return its state as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

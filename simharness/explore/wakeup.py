@@ -129,7 +129,7 @@ def insert(root: Node, sequence: Sequence) -> bool:
             return False  # a leaf: whatever follows it is free, so the rest of the sequence is covered
         remaining = set(left)
         for event, child in node.children:
-            found = _match(event, sequence, left, remaining)
+            found = match(event, sequence, left, remaining)
             if found is not None:
                 if found >= 0:
                     left.remove(found)
@@ -147,7 +147,7 @@ def insert(root: Node, sequence: Sequence) -> bool:
     return True
 
 
-def _match(event: Event, sequence: Sequence, left: list[int], remaining: set[int]) -> int | None:
+def match(event: Event, sequence: Sequence, left: list[int], remaining: set[int]) -> int | None:
     """Return the position of the tree's event in what is left, -1 if it commutes with all of it, else None.
 
     An event with data choices never counts as -1: below it, its process has taken one answer; the sequence leaves open

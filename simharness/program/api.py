@@ -19,9 +19,12 @@ from simharness.explore.bounded import bounded
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.component_search import ComponentSearch
 from simharness.explore.deepening import Deepened, deepened
+from simharness.explore.exhaustive.dpor import DporSearch
+from simharness.explore.parallel.search import ParallelSearch
 from simharness.explore.places import refollow
 from simharness.explore.strategy import Search, build
 from simharness.loop.execution import Semantics
+from simharness.program.opener import ProgramOpener
 from simharness.program.result import Replayed, Result, Violation
 from simharness.program.stage import ProgramStage, program_staged
 
@@ -54,6 +57,7 @@ def explore(
     latency: tuple[str, str] | None = None,
     reversals: int | None = None,
     delays: int | None = None,
+    jobs: int = 1,
 ) -> Result:
     """Run a program under every order in which replies, events and timers can arrive.
 
@@ -84,6 +88,9 @@ def explore(
         reversals: explore only what at most so many reversed races lead to from the base order, fewest first; None
             for all. A bounded search never proves.
         delays: explore only schedules that pass over at most so many processes in base order, fewest first.
+        jobs: how many processes share a ``dpor`` search that turns out to take a while. They import the program and
+            the check by name; a script has to ask for them below ``if __name__ == "__main__"``. With a check for each
+            part, or a bound, one process explores.
 
     Returns:
         What was found. An exception in the program, in a task that nobody awaits, or in ``check`` is a violation.
@@ -114,6 +121,8 @@ def explore(
             search: Search | None = bounded(start, strategy, reversals=reversals, delays=delays)
             if search is None:
                 search = ComponentSearch(start) if by_component else build(strategy, start, seed=seed)
+            if jobs > 1 and isinstance(search, DporSearch):
+                search = ParallelSearch(start, ProgramOpener.of(stage, tuple(instrument), budget), jobs, search)
             return Campaign(start, search, limits, stock=stock, timed=timed, started_s=begun)
 
         found = deepened(campaign_for, faults, at_once=not levels)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,18 @@ from simharness.explore.bounded import bounded
 from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.checkpoint import Checkpoint, code_fingerprint
 from simharness.explore.deepening import Deepened, deepened
+from simharness.explore.exhaustive.dpor import DporSearch
+from simharness.explore.parallel.search import ParallelSearch, thaw_shared
+from simharness.explore.parallel.tree import Tree
 from simharness.explore.recording import contrast, record
+from simharness.explore.statistics import Statistics
 from simharness.explore.strategy import Search, build
 from simharness.report.save import report_stem
 from simharness.runner.certify import certify, write_certificate
 from simharness.runner.observer import Progress
 from simharness.runner.result import CaseResult, RunOptions
 from simharness.runner.setting import located, setting_of, system_of
+from simharness.runner.workplace import CaseOpener, outcome_digest
 from simharness.world.stage import Stage, staged
 
 if TYPE_CHECKING:
@@ -112,13 +116,15 @@ def _search(case: Case, options: RunOptions, stage: Stage, report: Report) -> De
         program = stage.with_fewer_faults(budget).program if smaller else stage.program
         campaign = Campaign(
             program,
-            build(explore.strategy, program, seed=options.seed) if smaller else search,
+            _alone_or_not(case, options, stage, program, budget) if smaller else search,
             limits,
             progress=lambda running: report(_progress(running)),
             checkpoint=None if smaller else checkpoint,
-            summarise=_outcome_digest,
+            summarise=outcome_digest,
             stock=explore.semantics == "stock",
             timed=stage.setting.latency is not None,
+            notes=stage.notes,
+            learn=stage.learn,
             started_s=begun,
         )
         if payload is not None:
@@ -175,19 +181,39 @@ def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | 
     """Return where the search is kept, the search, and what an interrupted run had found."""
     folder = options.report_dir if options.report_dir is not None else options.checkpoint_dir
     if case.explore.strategy != "dpor" or case.explore.bounded or folder is None:
-        return None, search_for(case, stage.program, options.seed), None
+        return None, _alone_or_not(case, options, stage, stage.program, case.explore.faults), None
     stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
     code = code_fingerprint([Path(case.scenario.path)])
     checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
     if options.resume and checkpoint.file.exists():
-        search, payload = checkpoint.resume(stage.program)
+
+        def share(content: dict[str, Any]) -> ParallelSearch:
+            return _together(case, options, stage, stage.program, case.explore.faults, thaw_shared(content))
+
+        search, payload = checkpoint.resume(stage.program, share if options.jobs > 1 else None)
+        if options.jobs > 1 and isinstance(search, DporSearch):
+            search = _together(case, options, stage, stage.program, case.explore.faults, search)
         return checkpoint, search, payload
-    return checkpoint, search_for(case, stage.program, options.seed), None
+    return checkpoint, _alone_or_not(case, options, stage, stage.program, case.explore.faults), None
 
 
-def _outcome_digest(outcome: Any) -> str:
-    """Return a text for a final state: checkpoints keep how often each came out, not the states."""
-    return blake2b(repr(outcome).encode(), digest_size=8).hexdigest()
+def _alone_or_not(case: Case, options: RunOptions, stage: Stage, program: Program, faults: int) -> Search:
+    """Return a search at its beginning, in several processes if there is to be more than one."""
+    search = search_for(case, program, options.seed)
+    if options.jobs < 2 or not isinstance(search, DporSearch):
+        return search
+    return _together(case, options, stage, program, faults, search)
+
+
+def _together(
+    case: Case,
+    options: RunOptions,
+    stage: Stage,
+    program: Program,
+    faults: int,
+    begin: DporSearch | tuple[Tree, Statistics],
+) -> ParallelSearch:
+    return ParallelSearch(program, CaseOpener(case, faults), options.jobs, begin, learn=stage.learn)
 
 
 class Interrupted(KeyboardInterrupt):

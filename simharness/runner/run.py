@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,10 @@ def _run_in_processes(cases: Sequence[Case], options: RunOptions, observer: Obse
     results: dict[int, CaseResult] = {}
     interrupted = False
     with ProcessPoolExecutor(options.jobs, context, _start_worker, (queue,)) as pool:
-        futures = {position: pool.submit(_work, position, case, options) for position, case in enumerate(cases)}
+        futures = {
+            position: pool.submit(_work, position, case, replace(options, jobs=1))
+            for position, case in enumerate(cases)
+        }
         try:
             while len(results) < len(futures):
                 _drain(queue, cases, observer)

@@ -25,6 +25,16 @@ class Refusals:
             else:
                 self._failures.setdefault(answer.command, str(answer.failure))
 
+    def state(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """Return all that was taken down, for another process to add to its own."""
+        return tuple(sorted(self._failures.items())), tuple(sorted(self._accepted))
+
+    def add(self, state: tuple[tuple[tuple[str, str], ...], tuple[str, ...]]) -> None:
+        """Add what another process has taken down."""
+        failures, accepted = state
+        self._failures = {**dict(failures), **self._failures}
+        self._accepted.update(accepted)
+
     def sentences(self) -> list[str]:
         """Return one sentence for each command that was never accepted."""
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from simharness.core.execution import Program
 from simharness.database.pool import commuting_checkouts, loaded_by
@@ -14,6 +15,7 @@ from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
+from simharness.world.notes import Notes
 from simharness.world.refusals import Refusals
 from simharness.world.serial import SerialWorld, serial_outcomes
 from simharness.world.setting import Setting
@@ -38,6 +40,7 @@ class Stage:
         instrumenter: tracks the heap of the packages under test.
         foreign: modules whose code ran and is neither tracked nor in the library table.
         refusals: which commands were never accepted so far.
+        elsewhere: what other processes noticed.
         serial: what serial executions of the case come to; None if no rule compares with them.
     """
 
@@ -47,6 +50,7 @@ class Stage:
     instrumenter: Instrumenter
     foreign: frozenset[str] = frozenset()
     refusals: Refusals = field(default_factory=Refusals)
+    elsewhere: Notes = field(default_factory=Notes)
     serial: SerialOutcomes | None = None
 
     def world(self) -> World:
@@ -73,15 +77,24 @@ class Stage:
 
     def holes(self) -> list[str]:
         """Return what is known to be invisible to the reduction, one sentence each: nothing is proven with any."""
-        found = [f"code of {module} ran that is neither tracked nor known" for module in sorted(self.foreign)]
-        return found + [f"a store to {hole} reaches no reader's footprint" for hole in sorted(self.instrumenter.holes)]
+        found = {f"code of {module} ran that is neither tracked nor known" for module in self.foreign}
+        found |= {f"a store to {hole} reaches no reader's footprint" for hole in self.instrumenter.holes}
+        return sorted(found | self.elsewhere.holes)
 
     def coarse(self) -> list[str]:
         """Return where steps count as touching more than they do: sound, and slower."""
-        found = [
-            f"{function} is not tracked: {why}" for function, why in sorted(self.instrumenter.uninstrumentable.items())
-        ]
-        return found + ([] if self.database is None else self.database.findings())
+        found = {f"{function} is not tracked: {why}" for function, why in self.instrumenter.uninstrumentable.items()}
+        return sorted(found.union(self.elsewhere.coarse, [] if self.database is None else self.database.findings()))
+
+    def notes(self) -> Any:
+        """Return what was noticed so far, for another process to :meth:`learn`."""
+        return self.holes(), self.coarse(), self.refusals.state()
+
+    def learn(self, notes: Any) -> None:
+        """Take over what another process has noticed, as it was sent or read from a file."""
+        holes, coarse, refusals = notes
+        self.elsewhere.add(holes, coarse)
+        self.refusals.add(refusals)
 
 
 @contextmanager

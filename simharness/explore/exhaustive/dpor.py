@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from simharness.core.execution import Execution, Program
 from simharness.explore.dpor import Frame
 from simharness.explore.estimate import Coverage, Forecast, TreeEstimate
-from simharness.explore.frozen import ResumableExplorer
+from simharness.explore.frozen import ResumableExplorer, freeze_explorer, thaw_explorer
 from simharness.explore.statistics import Statistics
 from simharness.explore.strategy import Strategy
 
@@ -46,6 +47,16 @@ class DporSearch:
     def coverage(self) -> Coverage | None:
         """Return None: nothing is sampled here."""
         return None
+
+    def freeze(self) -> dict[str, Any]:
+        """Return its state as JSON."""
+        return {"explorer": freeze_explorer(self.explorer), "estimate": self.tree.freeze()}
+
+    @classmethod
+    def thaw(cls, form: dict[str, Any], program: Program) -> DporSearch:
+        """Return what :meth:`freeze` wrote."""
+        explorer = thaw_explorer(form["explorer"], program)
+        return cls(explorer, TreeEstimate.thaw(form["estimate"], explorer.path))
 
 
 def _owed(frame: Frame) -> int:
