@@ -111,12 +111,12 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         symbol: str | None = None,
         params: Structure | None = None,
     ) -> Structure:
-        """Cancel an order by id, or by ``params['clientOrderId']`` and symbol if ``id`` is None.
+        """Cancel an order by id, or by ``params['clientOrderId']`` and symbol if ``id`` is None or empty.
 
         Raises:
             ccxt.OrderNotFound: there is none, or it is final: perhaps it filled.
         """
-        name = OrderName(id, parse.client_id_of(params or {}), symbol)
+        name = OrderName(id or None, parse.client_id_of(params or {}), symbol)
         return self._order(cast("Order", await self._request(self._gateway.cancel_order(name))))
 
     async def fetch_order(
@@ -125,12 +125,12 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         symbol: str | None = None,
         params: Structure | None = None,
     ) -> Structure:
-        """Return an order by id, or by ``params['clientOrderId']`` and symbol if ``id`` is None.
+        """Return an order by id, or by ``params['clientOrderId']`` and symbol if ``id`` is None or empty.
 
         Raises:
             ccxt.OrderNotFound: there is none, or the read lags.
         """
-        name = OrderName(id, parse.client_id_of(params or {}), symbol)
+        name = OrderName(id or None, parse.client_id_of(params or {}), symbol)
         return self._order(cast("Order", await self._request(self._gateway.fetch_order(name))))
 
     async def fetch_open_orders(

@@ -50,6 +50,17 @@ def commuting_checkouts() -> Iterator[None]:
         Pool._create_connection = original  # type: ignore[method-assign]  # as it was
 
 
+def renewed(engine: AsyncEngine) -> AsyncEngine:
+    """Give an engine an empty pool, as if its process had just begun; its compiled statements stay.
+
+    A new engine for every execution compiles the same statements again each time, which takes longer than running
+    them. What stays is a function of the statements and of the database's version, so no execution can tell.
+    """
+    # Not closed: the seam has cut the connections of the execution before.
+    engine.sync_engine.dispose(close=False)
+    return engine
+
+
 async def warm_up(engine: AsyncEngine, connections: int = 5) -> None:
     """Open connections of a pool, as a service does that has been running for a while.
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from simharness.core.lane import current_lane
-from simharness.database.pool import warm_up
+from simharness.database.pool import renewed, warm_up
 from simharness.errors import ScenarioError
 from simharness.invariants.snapshot import BookedExecution, LocalOrder, LocalState, Memory, Owner, OwnerState, Snapshot
 from simharness.loop.loop import SimLoop
@@ -66,6 +66,12 @@ class BotSystem:
 
     def __init__(self, cancel_policy: str) -> None:
         self.cancel_policy = cancel_policy
+        self._engine: AsyncEngine | None = None
+
+    def engine(self, url: str) -> AsyncEngine:
+        """Return the engine of all executions, with an empty pool."""
+        self._engine = create_async_engine(url) if self._engine is None else renewed(self._engine)
+        return self._engine
 
     def create(self, connection: Connection, setting: Setting) -> None:
         """Create the tables; one bot row for each given bot, with its first order at the venue if it is active."""
@@ -81,7 +87,8 @@ class BotSystem:
         """Put the first orders into the book, unless the program only starts again; then build the application."""
         if not world.view.crashed:
             _place_first_orders(world.venue, world.setting)
-        return RunningBots(world, self.cancel_policy)
+        assert world.database is not None
+        return RunningBots(world, self.engine(world.database.url), self.cancel_policy)
 
     def snapshot(self, read: Read) -> Snapshot:
         """Translate the three tables."""
@@ -106,9 +113,8 @@ class BotSystem:
 class RunningBots:
     """The application inside one execution."""
 
-    def __init__(self, world: World, cancel_policy: str) -> None:
-        assert world.database is not None
-        self._engine = create_async_engine(world.database.url)
+    def __init__(self, world: World, engine: AsyncEngine, cancel_policy: str) -> None:
+        self._engine = engine
         # A program that starts again has the exploration watching: what opens on demand need not open before.
         self._connections = 1 if world.view.crashed else 5
         exchange = world.open_exchange()

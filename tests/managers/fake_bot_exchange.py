@@ -179,7 +179,11 @@ class Bench:
     async def settle(self) -> None:
         """Wait until the events that were sent are handled and nothing waits for a repair."""
         await until(
-            lambda: self.manager.stream.in_flight == 0 and self.exchange.unread == 0 and not self.manager.repairs
+            lambda: (
+                not self.manager.background
+                and self.exchange.unread == 0
+                and not (self.manager.turns and self.manager.turns.repairs)
+            )
         )
 
 

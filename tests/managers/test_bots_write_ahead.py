@@ -305,11 +305,9 @@ def test_nothing_stays_behind_in_memory(tmp_path: Path) -> None:
         await asyncio.gather(*(bench.call("PUT", "/1", buy_price=str(90 + n)) for n in range(5)))
         await bench.call("DELETE", "/1", status=204)
         await bench.settle()
-        assert bench.manager.stream.in_flight == 0
-        assert bench.manager.locks is not None
-        assert len(bench.manager.locks) == 0
-        assert bench.manager.repairs is not None
-        assert len(bench.manager.repairs) == 0
+        turns = bench.manager.turns
+        assert turns is not None
+        assert [len(each) for each in (bench.manager.background, turns.locks, turns.mail, turns.repairs)] == [0] * 4
 
     on_a_bot(tmp_path, test)
 

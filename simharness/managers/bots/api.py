@@ -68,9 +68,8 @@ def create_app(
         finally:
             await manager.aclose()
 
-    app = FastAPI(title="Bot manager", lifespan=lifespan)
+    app = FastAPI(title="Bot manager", lifespan=lifespan, routes=list(_ROUTES))
     app.state.manager = manager
-    app.include_router(_bot_routes())
     for error, status_code in _STATUS_CODES.items():
         app.add_exception_handler(error, _answer_with(status_code))
     return app
@@ -126,3 +125,7 @@ def _add_commands(router: APIRouter) -> None:
     async def delete(bot_id: int, manager: Manager, session: Session) -> Response:
         await manager.commands.delete(session, bot_id)
         return Response(status_code=204)
+
+
+# Built once: FastAPI reads signatures and compiles validators for every route, and routes know no application.
+_ROUTES = _bot_routes().routes

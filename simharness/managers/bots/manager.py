@@ -6,17 +6,17 @@ cancel policy is one way of building the two.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from simharness.managers.bots.background import BackgroundTasks
 from simharness.managers.bots.models import Bot
 from simharness.managers.bots.schemas import BotCreate, BotUpdate
-from simharness.managers.bots.stream import OrderStream
-from simharness.managers.bots.write_ahead.locks import BotLocks
-from simharness.managers.bots.write_ahead.repairs import Repairs
+from simharness.managers.bots.stream import OrderSink, OrderStream
+from simharness.managers.bots.write_ahead.turns import Turns
 
 
 class BotCommands(Protocol):
@@ -44,24 +44,17 @@ class BotCommands(Protocol):
         """Stop every active bot, in the order of their ids."""
 
 
-class OrderEvents(Protocol):
-    """What reacts to the exchange's order updates."""
-
-    async def handle(self, order: Mapping[str, Any]) -> None:
-        """Apply one unified order structure, in sessions of its own."""
-
-
 @dataclass(slots=True)
 class BotManager:
     """Everything that lives as long as the application; nothing of it is a module global."""
 
     session_factory: async_sessionmaker[AsyncSession]
     commands: BotCommands
-    events: OrderEvents
+    events: OrderSink
     stream: OrderStream
+    background: BackgroundTasks
     reconcile: Callable[[], Awaitable[None]] | None = None
-    locks: BotLocks | None = None
-    repairs: Repairs | None = None
+    turns: Turns | None = None
     _watching: asyncio.Task[None] | None = None
 
     async def start(self, *, watch: bool) -> None:
@@ -81,6 +74,6 @@ class BotManager:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watching
             self._watching = None
-        await self.stream.aclose()
-        if self.repairs is not None:
-            await self.repairs.aclose()
+        await self.background.aclose()
+        if self.turns is not None:
+            await self.turns.repairs.aclose()

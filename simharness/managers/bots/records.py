@@ -89,14 +89,19 @@ def next_order(bot: Bot, previous: Order | None) -> Order:
     )
 
 
-def book_fill(session: AsyncSession, order: Order, report: OrderReport) -> None:
-    """Raise the filled quantity of `order` to what `report` says and book the difference; it never falls."""
+def unbooked(order: Order, report: OrderReport) -> Decimal:
+    """Return how much more of `order` is filled by what `report` says than is booked; nothing if not positive."""
     filled = report.filled
     if filled is None and report.final_status is OrderStatus.FILLED:
         filled = order.quantity
-    if filled is None or filled <= order.filled_quantity:
+    return Decimal(0) if filled is None else filled - order.filled_quantity
+
+
+def book_fill(session: AsyncSession, order: Order, report: OrderReport) -> None:
+    """Raise the filled quantity of `order` to what `report` says and book the difference; it never falls."""
+    quantity = unbooked(order, report)
+    if quantity <= 0:
         return
-    quantity = filled - order.filled_quantity
     if report.cost is not None and report.cost > order.filled_cost:
         cost = report.cost - order.filled_cost
     else:

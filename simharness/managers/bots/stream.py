@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from simharness.managers.bots.background import BackgroundTasks
 from simharness.managers.bots.exchange import ExchangeClient, NetworkError
 
 logger = logging.getLogger(__name__)
@@ -14,8 +15,8 @@ logger = logging.getLogger(__name__)
 class OrderSink(Protocol):
     """Whoever takes order updates."""
 
-    async def handle(self, order: Mapping[str, Any]) -> None:
-        """Apply one unified order structure."""
+    def handle(self, order: Mapping[str, Any]) -> Awaitable[None]:
+        """Take one unified order structure in, in the order of delivery; what is returned applies it."""
 
 
 class OrderStream:
@@ -24,6 +25,7 @@ class OrderStream:
     Args:
         exchange: the connection whose `watch_orders` is followed.
         handler: takes each update.
+        background: runs what the handler returns.
         backoff_s: pause before each attempt to reconnect, in seconds; the last one repeats.
         on_reconnect: compares with the exchange after a gap, for updates in the gap are never repeated.
     """
@@ -32,21 +34,16 @@ class OrderStream:
         self,
         exchange: ExchangeClient,
         handler: OrderSink,
+        background: BackgroundTasks,
         *,
         backoff_s: tuple[float, ...],
         on_reconnect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._exchange = exchange
         self._handler = handler
+        self._background = background
         self._on_reconnect = on_reconnect
         self._backoff_s = backoff_s
-        # Strong references: the event loop itself keeps only weak ones.
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def in_flight(self) -> int:
-        """How many updates are being handled now."""
-        return len(self._tasks)
 
     async def run(self) -> None:
         """Follow the stream until cancelled.
@@ -64,28 +61,19 @@ class OrderStream:
                 await asyncio.sleep(pause_s)
                 if self._on_reconnect is not None:
                     # As a task, which starts once watch_orders below has asked to subscribe again.
-                    self._spawn(self._on_reconnect(), "reconcile after a gap")
+                    self._background.spawn(self._on_reconnect(), "reconcile after a gap")
                 continue
             failures = 0
             for order in orders:
                 # ccxt keeps its order structures and changes them with later updates.
-                self._spawn(self._handler.handle(copy.deepcopy(order)), f"order event {order.get('id')}")
+                self._hand_over(copy.deepcopy(order))
 
-    async def aclose(self) -> None:
-        """Cancel the handlers that still run and wait for them to end."""
-        running = list(self._tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    def _spawn(self, work: Awaitable[None], name: str) -> None:
-        task = asyncio.create_task(self._guard(work, name), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Awaitable[None], name: str) -> None:
+    def _hand_over(self, order: dict[str, Any]) -> None:
+        name = f"order event {order.get('id')}"
         try:
-            await work
+            work = self._handler.handle(order)
         except Exception:
-            # One update that cannot be applied must not keep the others from being applied.
+            # One update that cannot be read must not keep the others from being applied.
             logger.exception("%s failed", name)
+        else:
+            self._background.spawn(work, name)

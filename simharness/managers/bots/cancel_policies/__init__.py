@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from simharness.managers.bots.background import BackgroundTasks
 from simharness.managers.bots.cancel_policies.cancel_then_mark import CancelThenMark
 from simharness.managers.bots.cancel_policies.commit_then_cancel import CommitThenCancel
 from simharness.managers.bots.cancel_policies.flush_then_cancel import FlushThenCancel
@@ -38,9 +39,11 @@ def build_manager(
     if cancel_policy not in simple:
         raise ValueError(f"unknown cancel policy {cancel_policy!r}; known are {', '.join(CANCEL_POLICIES)}")
     events = OrderEventHandler(session_factory, exchange)
+    background = BackgroundTasks()
     return BotManager(
         session_factory=session_factory,
         commands=BotService(exchange, simple[cancel_policy]),
         events=events,
-        stream=OrderStream(exchange, events, backoff_s=retry.reconnect_delays_s),
+        stream=OrderStream(exchange, events, background, backoff_s=retry.reconnect_delays_s),
+        background=background,
     )

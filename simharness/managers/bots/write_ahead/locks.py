@@ -24,6 +24,10 @@ class BotLocks:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, bot_id: int) -> bool:
+        """Whether somebody is the writer of a bot now, or waits to be."""
+        return bot_id in self._entries
+
     @asynccontextmanager
     async def hold(self, bot_id: int) -> AsyncIterator[None]:
         """Be the only writer of a bot inside the `async with` block."""

@@ -14,7 +14,7 @@ from simharness.managers.bots.models import (
     Order,
     OrderStatus,
 )
-from simharness.managers.bots.records import book_fill, log_activity
+from simharness.managers.bots.records import book_fill, log_activity, unbooked
 from simharness.managers.bots.reports import OrderReport
 
 
@@ -39,6 +39,15 @@ def apply_report(session: AsyncSession, bot: Bot, order: Order, report: OrderRep
         fail(session, bot, order, "Order rejected by the exchange")
     elif order.filled_quantity > 0:
         order.status = OrderStatus.PARTIALLY_FILLED
+
+
+def tells_news(order: Order, report: OrderReport) -> bool:
+    """Return whether `apply_report` would change `order` or its bot."""
+    if order.status is OrderStatus.FAILED and report.final_status is not OrderStatus.FAILED:
+        return True
+    if order.is_working and report.final_status is not None:
+        return True
+    return unbooked(order, report) > 0
 
 
 def end_cancelled(session: AsyncSession, bot: Bot, order: Order) -> None:

@@ -26,45 +26,45 @@ class WriteAheadBotService:
         bot = Bot(**wanted.model_dump(), status=BotStatus.ACTIVE)
         session.add(bot)
         await session.flush()  # for the id; others see the bot no earlier than the intent of its first order
-        async with self._turns.take(bot.id) as driver:
-            await driver.converge(session, bot, None)
+        async with self._turns.take(bot.id, session) as driver:
+            await driver.converge(bot, None)
         return bot
 
     async def update(self, session: AsyncSession, bot_id: int, wanted: BotUpdate) -> Bot:
         """Change the prices and replace the open order."""
-        async with self._turns.take(bot_id) as driver:
+        async with self._turns.take(bot_id, session) as driver:
             bot, order = await self._load(session, bot_id)
             bot.reprice(wanted.buy_price, wanted.sell_price)
             _ask_to_cancel(order, CancellationReason.UPDATE)
-            await driver.converge(session, bot, order)
+            await driver.converge(bot, order)
         return bot
 
     async def start(self, session: AsyncSession, bot_id: int) -> Bot:
         """Let a bot trade; one that does already is left alone."""
-        async with self._turns.take(bot_id) as driver:
+        async with self._turns.take(bot_id, session) as driver:
             bot, order = await self._load(session, bot_id)
             if bot.status is not BotStatus.ACTIVE:
                 bot.switch(BotStatus.ACTIVE)
-                await driver.converge(session, bot, order)
+                await driver.converge(bot, order)
         return bot
 
     async def stop(self, session: AsyncSession, bot_id: int) -> Bot:
         """Cancel the open order and place no more."""
-        async with self._turns.take(bot_id) as driver:
+        async with self._turns.take(bot_id, session) as driver:
             bot, order = await self._load(session, bot_id)
             bot.switch(BotStatus.STOPPED)
             _ask_to_cancel(order, CancellationReason.STOP)
-            await driver.converge(session, bot, order)
+            await driver.converge(bot, order)
         return bot
 
     async def delete(self, session: AsyncSession, bot_id: int) -> None:
         """Cancel the open order and forget the bot."""
-        async with self._turns.take(bot_id) as driver:
+        async with self._turns.take(bot_id, session) as driver:
             bot, order = await self._load(session, bot_id)
             bot.switch(BotStatus.STOPPED)
             bot.deleted = True
             _ask_to_cancel(order, CancellationReason.DELETE)
-            await driver.converge(session, bot, order)
+            await driver.converge(bot, order)
 
     async def stop_all(self, session: AsyncSession) -> list[Bot]:
         """Stop every active bot, in the order of their ids; one that cannot be stopped now does not keep the others."""
