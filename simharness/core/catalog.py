@@ -26,17 +26,21 @@ class Invariant:
         id: short and stable, for scenarios, reports and the result JSON (``Q5``).
         name: the same in words (``no-spurious-stop``); accepted wherever the id is.
         about: one sentence: what must hold.
+        bound_ns: the T of the sentence in nanoseconds of virtual time, where no scenario says another; 0 for none.
     """
 
     id: str
     name: str
     about: str
+    bound_ns: int = 0
 
     @property
     def moment(self) -> Moment:
         """When it is evaluated: the letter of its id says so."""
         return Moment(self.id[0])
 
+
+_MINUTE_NS = 60_000_000_000
 
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("S1", "legal-order-states", "Order states move legally; final states are final."),
@@ -88,13 +92,14 @@ INVARIANTS: tuple[Invariant, ...] = (
         "Q8", "commuting-events-agree", "Orders of commuting events end in equal states; REST-first equals WS-first."
     ),
     Invariant("Q9", "crash-recovery", "Crash anywhere, restart, reconcile: Q1-Q6 hold again."),
-    Invariant("L1", "stop-loss-in-time", "A position is without a stop for at most T."),
-    Invariant("L2", "in-flight-resolved", "An in-flight order is resolved within T."),
-    Invariant("L3", "active-bot-works", "An ACTIVE bot has a working order, or reaches ERROR, within T."),
+    Invariant("L1", "stop-loss-in-time", "A position is without a stop for at most T.", _MINUTE_NS),
+    Invariant("L2", "in-flight-resolved", "An in-flight order is resolved within T.", _MINUTE_NS),
+    Invariant("L3", "active-bot-works", "An ACTIVE bot has a working order, or reaches ERROR, within T.", _MINUTE_NS),
     Invariant(
         "L4",
         "stream-recovers",
         "After a disconnect or an expired listen key the stream is back and reconciled within T.",
+        _MINUTE_NS,
     ),
     Invariant("L6", "stop-is-final", "Stop ends with no working order and places none afterwards."),
     Invariant(

@@ -5,6 +5,7 @@ Between two steps nothing is proven about the order of independent steps. So a r
 * at one changed row and its earlier version (the writers of a row are ordered anyway),
 * at rows through ``view.observe``, which makes the look part of the step's footprint,
 * at the venue, whose reads record themselves,
+* at any of these in ``on_time``, when nothing happens but that time passes,
 * at anything in ``at_rest``, where nothing is left to happen.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from simharness.core.catalog import invariant
 from simharness.invariants.snapshot import Snapshot
 from simharness.invariants.view import Answer, View
 
@@ -67,6 +69,26 @@ class Rule:
         """Judge what a client was told, in the step in which it arrived."""
         del view, answer
         return ()
+
+    def on_time(self, view: View, passed_ns: int) -> None:
+        """Take down what is so while time passes, in the step in which a timer fires and before it does anything.
+
+        ``passed_ns`` is 0 while anything is under way: that time is not the program's.
+        What it reads is part of the step once the execution has lasted longer than the rule's bound: before, nothing
+        can be late, and the timers of a short execution need not depend on everything that rules look at.
+        """
+        del view, passed_ns
+
+    def vacuous(self, view: View) -> str | None:
+        """Return why there was nothing to judge in an execution, or None if there was; asked at the end."""
+        del view
+        return None
+
+    def bound_ns(self, view: View) -> int:
+        """Return the T of the invariant, in nanoseconds of virtual time."""
+        entry = invariant(self.id)
+        assert entry is not None
+        return view.bounds_ns.get(self.id, entry.bound_ns)
 
     def at_rest(self, view: View) -> Iterable[Breach]:
         """Judge the end, when nothing is left to happen."""

@@ -72,6 +72,7 @@ class View:
         crashed: whether the program was restarted.
         stuck: who waits for whom when nothing can go on, one sentence each.
         updates: what the venue said about positions, in its order; for ``at_rest``.
+        bounds_ns: invariant → how long it may be broken, in virtual time, where a scenario says so.
         serial: what serial executions of the case come to; None where nobody asks.
         exposure_limits: symbol → largest size of a position, in flight orders counted, in base units.
     """
@@ -91,6 +92,7 @@ class View:
     details: dict[str, Any] = field(default_factory=dict)
     updates: list[PositionUpdate] = field(default_factory=list)
     exposure_limits: dict[str, Decimal] = field(default_factory=dict)
+    bounds_ns: Mapping[str, int] = field(default_factory=dict)
     serial: SerialOutcomes | None = None
 
     def order_at(self, exchange_id: str, client_id: str | None) -> LocalOrder | None:

@@ -46,6 +46,7 @@ def setting_of(case: Case) -> Setting:
         faults=tuple(fault.text for fault in (*spec.faults, *spec.venue.faults)),
         fault_budget=spec.explore.faults,
         rules=_rules(case),
+        bounds_ns={each: each.bound_ns for each in spec.check if each.bound_ns is not None},
         semantics=spec.explore.semantics,
         horizon_ns=spec.explore.horizon_ns,
         engine=database.engine,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simharness.core.catalog import SEMANTICS, STRATEGIES
+from simharness.core.catalog import SEMANTICS, STRATEGIES, invariant
 from simharness.scenario import names
 from simharness.scenario.value import DURATION_PATTERN, NAME_PATTERN
 
@@ -130,7 +130,14 @@ def _invariant() -> Schema:
 
 
 def _check() -> Schema:
-    listed = _list_of({"$ref": "#/definitions/invariant"})
+    bounded = [word for word in names.invariant_words() if (known := invariant(word)) is not None and known.bound_ns]
+    with_bound: Schema = {
+        **_closed(dict.fromkeys(bounded, _DURATION)),
+        "minProperties": 1,
+        "maxProperties": 1,
+        "description": "how long it may be broken, virtual time",
+    }
+    listed = _list_of({"anyOf": [{"$ref": "#/definitions/invariant"}, with_bound]})
     return {"anyOf": [{"const": "all"}, listed], "description": "invariants by id or name, or all that apply"}
 
 

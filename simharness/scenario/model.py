@@ -20,7 +20,7 @@ from simharness.core.time import parse_duration_ns
 from simharness.faults.registry import find_fault
 from simharness.scenario import names
 from simharness.scenario.suggest import closest, unknown
-from simharness.scenario.value import Checks, Dimension, Duration, InvariantId, Name, Options, wrong
+from simharness.scenario.value import Check, Checks, Dimension, Duration, InvariantId, Name, Options, wrong
 
 _COMPANIONS = ("body", "args", "name", "after")
 _FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
@@ -385,7 +385,7 @@ class Spec(Element):
     faults: tuple[FaultSpec, ...] = ()
     explore: Explore = Explore()
     database: Database = Database()
-    check: Checks = ("all",)
+    check: Checks = (Check("all"),)
     expect: tuple[Expectation, ...] = ()
 
     @field_validator("system")

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from simharness.core.catalog import invariant
@@ -81,8 +81,35 @@ def _check(value: Any) -> Any:
     return value
 
 
-def _checked(word: str) -> str:
-    return word if word == "all" else _invariant(word)
+class Check(str):
+    """An invariant to check, by its id.
+
+    Attributes:
+        bound_ns: how long it may be broken, in virtual time; None for its own bound.
+    """
+
+    __slots__ = ("bound_ns",)
+    bound_ns: int | None
+
+    def __new__(cls, identifier: str, bound_ns: int | None = None) -> Check:
+        """Return the id with its bound."""
+        self = super().__new__(cls, identifier)
+        self.bound_ns = bound_ns
+        return self
+
+
+def _checked(entry: Any) -> Check:
+    """Accept an invariant, or one with its bound: ``L1: 30s``."""
+    if isinstance(entry, str):
+        return Check(entry if entry == "all" else _invariant(entry))
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise wrong("an entry of check is an invariant, or one with a bound: `L1: 30s`")
+    ((word, bound),) = entry.items()
+    identifier = _invariant(word)
+    known = invariant(identifier)
+    if known is None or not known.bound_ns:
+        raise wrong(f"{identifier} has no bound of time; only the L invariants have one")
+    return Check(identifier, parse_duration_ns(_duration(bound)))
 
 
 Duration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
@@ -90,4 +117,4 @@ Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern":
 Options = Annotated[tuple[str, ...], BeforeValidator(_options)]
 Dimension = Annotated[tuple[str, ...], BeforeValidator(_dimension)]
 InvariantId = Annotated[str, AfterValidator(_invariant)]
-Checks = Annotated[tuple[Annotated[str, AfterValidator(_checked)], ...], BeforeValidator(_check)]
+Checks = Annotated[tuple[Annotated[Check, PlainValidator(_checked)], ...], BeforeValidator(_check)]

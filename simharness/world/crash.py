@@ -38,7 +38,7 @@ _UP = name.static("the program is up")
 # What a program does at its database; what it has not committed goes with it.
 _STATEMENTS = frozenset({"sql", "pg", "pg-close", "pg-cancel", "pg-end"})
 # Whose events at an outside actor are the program's: its requests, its statements, its threads, its connections.
-_OF_THE_PROGRAM = _STATEMENTS | {"rest", "thread", "connect"}
+OF_THE_PROGRAM = _STATEMENTS | {"rest", "thread", "connect"}
 
 
 class Crashes:
@@ -142,7 +142,7 @@ def _survives(process: int, item: Item) -> bool:
         return item.own_cascade
     if item.kind is Kind.DELIVER:
         return _kind(process) == "command"
-    return _kind(process) not in _OF_THE_PROGRAM
+    return _kind(process) not in OF_THE_PROGRAM
 
 
 def _kind(process: int) -> str:

@@ -29,6 +29,7 @@ from simharness.faults.plan import FaultPlan
 from simharness.invariants.outcome import outcome_of
 from simharness.invariants.serial import SerialOutcomes
 from simharness.loop.agenda import Item
+from simharness.world.crash import OF_THE_PROGRAM
 from simharness.world.setting import Command, Setting
 from simharness.world.world import World
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _TURN = name.static("turn of a unit")
-
-# Whose events at an outside actor belong to the unit that asked for them.
-_ASKED_FOR = frozenset({"rest", "sql", "pg", "pg-cancel", "pg-close", "thread", "connect"})
 
 # With more commands than this, only those orders are known in which at most one of them is refused.
 _ALL_SUBSETS = 3
@@ -89,7 +87,7 @@ class SerialWorld(World):
             return False
         if head.kind is Kind.DELIVER:
             return not head.own_cascade
-        return head.kind is Kind.HANDLE or name.kind(process) in _ASKED_FOR
+        return head.kind is Kind.HANDLE or name.kind(process) in OF_THE_PROGRAM
 
 
 class UnitExplorer(OptimalExplorer):

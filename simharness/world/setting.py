@@ -69,6 +69,7 @@ class Setting:
         fault_budget: how many of them may strike in one execution.
         strikes: a smaller budget that holds instead; schedules stay those of ``fault_budget``.
         rules: ids of the invariants that are checked.
+        bounds_ns: for those with a bound of virtual time, the bound where it is not the usual one.
         semantics: ``stock``, ``quiescent`` or ``any-order``.
         horizon_ns: virtual time after which no timer fires.
         engine: ``sqlite``, ``postgresql`` or ``none``.
@@ -87,6 +88,7 @@ class Setting:
     fault_budget: int = 0
     strikes: int | None = None
     rules: tuple[str, ...] = ()
+    bounds_ns: Mapping[str, int] = field(default_factory=dict)
     semantics: str = "stock"
     horizon_ns: int | None = None
     engine: str = "sqlite"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from simharness.core.footprint import recorder
 from simharness.core.verdict import Finding
 from simharness.invariants.registry import all_rules
 from simharness.invariants.rule import Breach, Rule
@@ -35,6 +37,7 @@ class Watch:
         self._on_commit = _overriding(self.rules, "on_commit")
         self._on_report = _overriding(self.rules, "on_report")
         self._on_answer = _overriding(self.rules, "on_answer")
+        self._on_time = _overriding(self.rules, "on_time")
 
     def committed(self) -> None:
         """Judge a step that published rows."""
@@ -52,6 +55,12 @@ class Watch:
         """Judge something that happened to an order at the venue."""
         for rule in self._on_report:
             self._take(rule, rule.on_report(self.view, report))
+
+    def time_passes(self, passed_ns: int, lasted_ns: int) -> None:
+        """Let the rules with a bound look; on the record once an execution has lasted long enough to break them."""
+        for rule in self._on_time:
+            with nullcontext() if lasted_ns > rule.bound_ns(self.view) else recorder.aside():
+                rule.on_time(self.view, passed_ns)
 
     def answered(self, answer: Answer) -> None:
         """Judge what a client was told."""

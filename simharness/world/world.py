@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simharness.core import lane
-from simharness.core.step import Step
+from simharness.core import lane, name
+from simharness.core.step import Kind, Step
 from simharness.core.verdict import Finding
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
@@ -19,7 +19,7 @@ from simharness.loop.garbage import silence
 from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
-from simharness.world.crash import Crashes
+from simharness.world.crash import OF_THE_PROGRAM, Crashes
 from simharness.world.refusals import Refusals
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue
@@ -78,9 +78,11 @@ class World(LoopExecution):
         self.misuse: ScenarioError | None = None
         self._refusals = refusals
         self._reports: list[ExecutionReport] = []
+        # Virtual time at which the exploration begins; None before.
+        self._began_ns: int | None = None
         self.venue = open_venue(self.loop, setting)
         self.venue.observe(self._heard)
-        self.view = View(self.venue, self._observe, serial=serial)
+        self.view = View(self.venue, self._observe, bounds_ns=setting.bounds_ns, serial=serial)
         self._handler = ComplaintHandler(self.view, system.watched)
         logging.getLogger().addHandler(self._handler)
         lane.watched = system.watched
@@ -92,6 +94,7 @@ class World(LoopExecution):
         self.spawn(self.running.start())
         self.settle()
         self.watch = Watch(setting.rules, self.view, self._snapshot)
+        self._began_ns = clock.now_ns
         self._reports.clear()
         if database is not None:
             database.changed()
@@ -129,6 +132,23 @@ class World(LoopExecution):
         if self.misuse is not None:
             raise self.misuse
         return step
+
+    def _fire(self, item: Item) -> None:
+        """Let time pass: the rules with a bound look at what it passes over."""
+        clock, handle = self.loop.clock, item.payload
+        passed_ns = handle.when_ns - clock.now_ns
+        if passed_ns > 0 and not handle._cancelled and self._began_ns is not None:
+            quiet = not any(self._under_way(process) for process in self.loop.queues.enabled())
+            self.watch.time_passes(passed_ns if quiet else 0, handle.when_ns - self._began_ns)
+        super()._fire(item)
+
+    def _under_way(self, process: int) -> bool:
+        """Return whether a process brings what somebody waits for: no timer, no command, no move of a market."""
+        head = self.loop.queues.head(process)
+        if head is None or head.kind is Kind.TIMER:
+            return False
+        kind = name.kind(process)
+        return kind != "command" if head.kind is not Kind.EXECUTE else kind in OF_THE_PROGRAM
 
     def after_action(self, item: Item) -> None:
         """Let the rules look, inside the step, at what the step changed."""

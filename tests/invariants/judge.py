@@ -36,6 +36,7 @@ class Judge:
         self.venue.observe(self._heard)
         self.venue.streams.connect("test", Topic.POSITIONS, lambda _: None, lambda: None)
         self._reports: list[ExecutionReport] = []
+        self._lasted_s = 0
         self.snapshot = Snapshot(owners={"bots#1": bot()}, keeps=keeps)
         self.observed: list[str] = []
         self.view = View(self.venue, self._observe)
@@ -78,6 +79,12 @@ class Judge:
         for report in reports:
             self.watch.reported(report)
         return result
+
+    def pass_time(self, seconds: int) -> None:
+        """Let a timer fire while nothing is under way."""
+        self.view.step += 1
+        self._lasted_s += seconds
+        self.watch.time_passes(seconds * 10**9, self._lasted_s * 10**9)
 
     def answer(self, command: str, *, ok: bool = True, failure: str | None = None, **says: str) -> None:
         """Answer a client."""
