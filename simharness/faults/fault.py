@@ -24,6 +24,7 @@ class Effect(StrEnum):
     STALE_READ = "stale read"  # the answer shows the venue as it was one change earlier
     DUPLICATE_FRAME = "duplicate frame"  # an overlapping connection delivers the frame once more
     DISCONNECT = "disconnect"  # the connection breaks; the frame and all until the reconnect are lost
+    EXPIRE_LISTEN_KEY = "expire listen key"  # every user stream of the client breaks at once; the frame is lost too
     CRASH = "crash"  # the program's process ends; database and venue stay
     LOCK_TIMEOUT = "lock timeout"  # a statement that waits for a lock gives up
 

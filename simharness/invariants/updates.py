@@ -18,4 +18,4 @@ def newest_updates(view: View) -> list[PositionUpdate]:
 
 def stream_broke(view: View) -> bool:
     """Return whether updates may have been lost on the way."""
-    return view.crashed or "stream_disconnect" in view.faults or bool(view.details.get("disconnected"))
+    return view.crashed or (view.venue is not None and view.venue.stream_breaks > 0)

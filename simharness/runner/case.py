@@ -75,9 +75,9 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         if not campaign.interrupted:
             raise
         # Ctrl-C once more: without what is not drawn yet.
-    warnings = evidence.warnings + [
-        Finding("vacuous", sentence, warning=True) for sentence in stage.refusals.sentences()
-    ]
+    idle = {} if case.scenario.checks_all else stage.judged.never()
+    vacuous = stage.refusals.sentences() + [f"{rule} had nothing to judge: {reason}" for rule, reason in idle.items()]
+    warnings = evidence.warnings + [Finding("vacuous", sentence, warning=True) for sentence in vacuous]
     statistics = campaign.search.statistics
     verdict = _claim(campaign, stage)
     result = CaseResult.of(

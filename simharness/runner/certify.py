@@ -84,6 +84,7 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
             "probes": statistics.probes,
             "probe audit": "every probe",
             "rules": list(setting.rules),
+            "rules without anything to judge": stage.judged.never() or "none",
             **campaign.latency_check(case.scenario.spec.venue.latency.text),
             **checks,
         },

@@ -96,6 +96,9 @@ class Streams:
         self.overlapping = 0
         self._connections: dict[Topic, list[Connection]] = {topic: [] for topic in Topic}
         self._opened: dict[tuple[str, Topic], int] = {}
+        # Client and topic of the connections that broke and were not opened again.
+        self._broken: set[tuple[str, Topic]] = set()
+        self.breaks = 0
         self._topic_keys = {topic: name.static(f"venue stream {topic}") for topic in Topic}
 
     def listened(self, topic: Topic) -> bool:
@@ -112,6 +115,26 @@ class Streams:
         """Return the live connections of ``topic``, oldest first."""
         recorder.read(self._topic_keys[topic])
         return tuple(self._connections[topic])
+
+    def broken(self) -> list[tuple[str, Topic]]:
+        """Return client and topic of the streams that broke and are not back, sorted."""
+        for key in self._topic_keys.values():
+            recorder.read(key)
+        return sorted(self._broken)
+
+    def forget(self, session: str) -> None:
+        """Take note that a client is gone: it needs no streams any more."""
+        for gone in [each for each in self._broken if each[0] == session]:
+            recorder.write(self._topic_keys[gone[1]])
+            self._broken.remove(gone)
+
+    def expire_listen_key(self, session: str) -> None:
+        """Break every user stream of a client, as the venue does when its listen key has run out."""
+        recorder.note(lambda: Operation("stream", f"the listen key of {session} has expired", effect="fault"))
+        for topic in Topic:
+            for connection in self.connections(topic):
+                if connection.session == session:
+                    self.cut(connection)
 
     def connect(
         self,
@@ -134,6 +157,7 @@ class Streams:
         process = name.static(f"stream {session} {topic}{number}")
         connection = Connection(process, session, topic, on_frame, on_closed)
         self._connections[topic].append(connection)
+        self._broken.discard((session, topic))
         self._monitor.stream_opened(process)
         return connection
 
@@ -147,6 +171,9 @@ class Streams:
         if not connection.alive:
             return
         self._drop(connection)
+        self.breaks += 1
+        if all(other.session != connection.session for other in self._connections[connection.topic]):
+            self._broken.add((connection.session, connection.topic))
         text = f"user stream {connection.topic} breaks"
         recorder.note(lambda: Operation("stream", text, effect="fault"))
         self._agenda.offer(
@@ -173,6 +200,10 @@ class Streams:
             fault = self._faults.ask(self._agenda.chooser, Place.FRAME, topic, lane="stream")
             if fault is not None and fault.effect is Effect.DISCONNECT:
                 self.cut(connection)
+                continue
+            if fault is not None and fault.effect is Effect.EXPIRE_LISTEN_KEY:
+                self.expire_listen_key(connection.session)
+            if not connection.alive:
                 continue
             self._send(connection, event)
             repeats = self.overlapping + (fault is not None and fault.effect is Effect.DUPLICATE_FRAME)
@@ -268,6 +299,7 @@ class Session:
         self.alive = False
         for connection in self._connections:
             self._streams.close(connection)
+        self._streams.forget(self.name)
         self._connections.clear()
 
     def _execute(self, process: int, request: Request, on_answer: Callable[[Answer], None]) -> None:

@@ -162,6 +162,10 @@ class Venue:
         """Let every connection of a user stream break at some moment."""
         return self.offer(f"user stream {topic} breaks", partial(self._cut_all, topic), process=process)
 
+    def offer_listen_key_expiry(self, *, process: int | None = None) -> int:
+        """Let the listen keys of all clients run out at some moment."""
+        return self.offer("listen keys expire", self._expire_all, process=process)
+
     def offer_price(self, symbol: str, *prices: Decimal, process: int | None = None) -> int:
         """Let the market's price move through ``prices``, one event each, in this order.
 
@@ -255,6 +259,15 @@ class Venue:
         held = [self._store.position(symbol, side) for symbol in derivatives for side in self.engine.sides]
         return tuple(position for position in held if position.version)
 
+    def broken_streams(self) -> list[str]:
+        """Return the user streams that broke and are not back, in words."""
+        return [f"user stream {topic} of {session}" for session, topic in self.streams.broken()]
+
+    @property
+    def stream_breaks(self) -> int:
+        """How often a user stream has broken so far."""
+        return self.streams.breaks
+
     def price(self, symbol: str) -> Decimal | None:
         """Return the market's price."""
         return self._store.price(symbol)
@@ -326,6 +339,10 @@ class Venue:
         order = query.find(self._store)
         if order is not None and order.open:
             self.engine.cancel(order.id, reason="by hand")
+
+    def _expire_all(self) -> None:
+        for session in sorted({each.session for topic in Topic for each in self.streams.connections(topic)}):
+            self.streams.expire_listen_key(session)
 
     def _cut_all(self, topic: Topic) -> None:
         for connection in self.streams.connections(topic):

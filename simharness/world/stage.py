@@ -15,6 +15,7 @@ from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
+from simharness.world.judged import Judged
 from simharness.world.notes import Notes
 from simharness.world.refusals import Refusals
 from simharness.world.serial import SerialWorld, serial_outcomes
@@ -41,6 +42,7 @@ class Stage:
         foreign: modules whose code ran and is neither tracked nor in the library table.
         refusals: which commands were never accepted so far.
         elsewhere: what other processes noticed.
+        judged: which rules never had anything to judge so far.
         serial: what serial executions of the case come to; None if no rule compares with them.
     """
 
@@ -51,12 +53,19 @@ class Stage:
     foreign: frozenset[str] = frozenset()
     refusals: Refusals = field(default_factory=Refusals)
     elsewhere: Notes = field(default_factory=Notes)
+    judged: Judged = field(default_factory=Judged)
     serial: SerialOutcomes | None = None
 
     def world(self) -> World:
         """Start an execution."""
         return World(
-            self.setting, self.system, self.database, self.instrumenter, refusals=self.refusals, serial=self.serial
+            self.setting,
+            self.system,
+            self.database,
+            self.instrumenter,
+            refusals=self.refusals,
+            judged=self.judged,
+            serial=self.serial,
         )
 
     @property
@@ -88,13 +97,14 @@ class Stage:
 
     def notes(self) -> Any:
         """Return what was noticed so far, for another process to :meth:`learn`."""
-        return self.holes(), self.coarse(), self.refusals.state()
+        return self.holes(), self.coarse(), self.refusals.state(), self.judged.state()
 
     def learn(self, notes: Any) -> None:
         """Take over what another process has noticed, as it was sent or read from a file."""
-        holes, coarse, refusals = notes
+        holes, coarse, refusals, judged = notes
         self.elsewhere.add(holes, coarse)
         self.refusals.add(refusals)
+        self.judged.add(judged)
 
 
 @contextmanager

@@ -79,7 +79,8 @@ def _rules(setting: Setting) -> Rules:
 def offer(venue: Venue, command: Command, process: int, over: Callable[[], None]) -> None:
     """Offer the action of a ``venue`` command in ``process``; ``over`` is called when it has happened.
 
-    Forms: ``fill SYMBOL [buy|sell]``, ``cancel SYMBOL [buy|sell]``, ``price SYMBOL PRICE…``, ``disconnect TOPIC``.
+    Forms: ``fill SYMBOL [buy|sell]``, ``cancel SYMBOL [buy|sell]``, ``price SYMBOL PRICE…``, ``disconnect TOPIC``,
+    ``expire listen-keys``.
 
     Raises:
         ScenarioError: the command is none of these.
@@ -126,9 +127,17 @@ def _disconnect(venue: Venue, words: list[str], args: Any, process: int) -> None
     venue.offer_disconnect(Topic(words[0]), process=process)
 
 
+def _expire(venue: Venue, words: list[str], args: Any, process: int) -> None:
+    del args
+    if words != ["listen-keys"]:
+        raise ScenarioError(f"what expires are listen-keys, not {' '.join(words)!r}")
+    venue.offer_listen_key_expiry(process=process)
+
+
 _ACTIONS: dict[str, Callable[[Venue, list[str], Any, int], None]] = {
     "fill": _fill,
     "cancel": _cancel,
     "price": _price,
     "disconnect": _disconnect,
+    "expire": _expire,
 }

@@ -25,6 +25,10 @@ class Watch:
         ids: which invariants are checked.
         view: what they see.
         take_snapshot: reads the committed state.
+
+    Attributes:
+        rules: those that apply to the system.
+        passed_over: ids of the others.
     """
 
     def __init__(self, ids: tuple[str, ...], view: View, take_snapshot: Callable[[], Snapshot]) -> None:
@@ -34,6 +38,7 @@ class Watch:
         view.snapshot = take_snapshot()
         known = all_rules()
         self.rules: list[Rule] = [known[each]() for each in ids if each in known and known[each].applies(view.snapshot)]
+        self.passed_over = [each for each in ids if each not in {rule.id for rule in self.rules}]
         self._on_commit = _overriding(self.rules, "on_commit")
         self._on_report = _overriding(self.rules, "on_report")
         self._on_answer = _overriding(self.rules, "on_answer")

@@ -20,6 +20,7 @@ from simharness.venue import Topic, VenueClock
 from simharness.venue.event import ExecutionReport, PositionUpdate, VenueEvent
 from simharness.world.commands import Clients
 from simharness.world.crash import OF_THE_PROGRAM, Crashes
+from simharness.world.judged import Judged
 from simharness.world.refusals import Refusals
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue
@@ -43,6 +44,7 @@ class World(LoopExecution):
         instrumenter: names the objects of the packages under test; None without heap tracking.
         tracking: whether footprints are recorded.
         refusals: takes down what was answered; None if nobody asks.
+        judged: takes down which rules had something to judge; None if nobody asks.
         serial: what serial executions of the case come to, for the rules that compare with them.
     """
 
@@ -55,6 +57,7 @@ class World(LoopExecution):
         *,
         tracking: bool = True,
         refusals: Refusals | None = None,
+        judged: Judged | None = None,
         serial: SerialOutcomes | None = None,
     ) -> None:
         clock = VenueClock()
@@ -77,6 +80,7 @@ class World(LoopExecution):
         self.expected_errors: tuple[type[BaseException], ...] = ()
         self.misuse: ScenarioError | None = None
         self._refusals = refusals
+        self._judged = judged
         self._reports: list[ExecutionReport] = []
         # Virtual time at which the exploration begins; None before.
         self._began_ns: int | None = None
@@ -178,6 +182,8 @@ class World(LoopExecution):
         self.watch.at_rest()
         if self._refusals is not None:
             self._refusals.take(self.view.answers)
+        if self._judged is not None:
+            self._judged.take(self.watch)
         return self._outcome(), tuple(self.watch.findings)
 
     def _outcome(self) -> Any:

@@ -22,6 +22,7 @@ REQUIRED = {
     "stop_loss_refused",
     "crash",
     "lock_timeout",
+    "listen_key_expired",
 }
 
 

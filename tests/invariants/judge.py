@@ -34,7 +34,7 @@ class Judge:
         prices = {SPOT: Decimal(100), PERP: Decimal(100)}
         self.venue = Venue(self._loop, [Market(SPOT), Market(PERP)], prices=prices)
         self.venue.observe(self._heard)
-        self.venue.streams.connect("test", Topic.POSITIONS, lambda _: None, lambda: None)
+        self.connect()
         self._reports: list[ExecutionReport] = []
         self._lasted_s = 0
         self.snapshot = Snapshot(owners={"bots#1": bot()}, keeps=keeps)
@@ -79,6 +79,14 @@ class Judge:
         for report in reports:
             self.watch.reported(report)
         return result
+
+    def connect(self) -> None:
+        """Listen to positions."""
+        self._stream = self.venue.streams.connect("test", Topic.POSITIONS, lambda _: None, lambda: None)
+
+    def break_stream(self) -> None:
+        """Let that connection break."""
+        self.venue.streams.cut(self._stream)
 
     def pass_time(self, seconds: int) -> None:
         """Let a timer fire while nothing is under way."""

@@ -76,7 +76,7 @@ def test_s11_is_silent_when_the_update_arrived_or_the_stream_broke(judge):
         bought(court)
     heard.remember(positions=held(2, sequence=1))
     broken.remember(positions=held(2, mark_price=None))
-    broken.view.faults.append("stream_disconnect")
+    broken.break_stream()
     assert heard.rest() + broken.rest() == []
 
 

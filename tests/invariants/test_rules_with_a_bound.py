@@ -75,6 +75,46 @@ def test_l3_is_silent_when_a_bot_reaches_error_or_trades_in_between(judge):
     assert failed.rest() + busy.rest() == []
 
 
+def test_l4_fires_on_a_stream_that_never_comes_back(judge):
+    court = judge("L4")
+    court.break_stream()
+    assert court.rest() == ["L4: user stream positions of test broke and never came back"]
+
+
+def test_l4_fires_on_a_stream_that_comes_back_too_late(judge):
+    court = judge("L4")
+    court.break_stream()
+    court.pass_time(61)
+    court.connect()
+    assert court.rest() == [
+        "L4: user stream positions of test was not brought back for 61.000s; at most 60.000s are allowed"
+    ]
+
+
+def test_l4_fires_when_nobody_asks_what_the_gap_hid(judge):
+    court = judge("L4")
+    order = court.place("buy", 1)
+    court.commit(orders=row(order))
+    court.break_stream()
+    court.fill(order)
+    court.connect()
+    court.pass_time(61)
+    late, *rest = court.rest()
+    assert late == f"L4: order {order.id} was not brought back for 61.000s; at most 60.000s are allowed"
+    assert any("(Q1): orders#1 is working, but the venue has no such open order" in each for each in rest)
+
+
+def test_l4_is_silent_when_the_stream_is_back_and_everything_known(judge):
+    recovered, unbroken = judge("L4"), judge("L4")
+    recovered.break_stream()
+    recovered.pass_time(59)
+    recovered.connect()
+    recovered.pass_time(59)
+    unbroken.place("buy", 1)
+    unbroken.pass_time(90)
+    assert recovered.rest() + unbroken.rest() == []
+
+
 @pytest.mark.parametrize(("bound_s", "found"), [(30, 1), (50, 0)])
 def test_a_scenario_says_how_long_is_too_long(judge, bound_s: int, found: int):
     court: Judge = judge("L1")

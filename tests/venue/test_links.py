@@ -259,6 +259,25 @@ def test_a_stream_that_breaks_loses_the_frame() -> None:
     venue.check_quiet()
 
 
+def test_an_expired_listen_key_breaks_every_stream_of_its_client() -> None:
+    """Both topics are told; another client, with a key of its own, hears the frame."""
+    agenda, venue, client = stage("listen_key_expired")
+    other = Client(venue)
+    for topic in (Topic.ORDERS, Topic.BALANCE):
+        client.connect(topic)
+    other.session = venue.open_session("other")
+    other.connect()
+    agenda.step(lambda: place_order(venue, LIMIT), 1)
+    agenda.run_all()
+    assert (client.texts, client.closed) == ([], 2)
+    assert (other.texts, other.closed) == (["new o-1"], 0)
+    assert venue.broken_streams() == ["user stream balance of bot", "user stream orders of bot"]
+    client.connect()
+    client.session.end()
+    assert venue.broken_streams() == []
+    venue.check_quiet()
+
+
 def test_a_report_carries_the_whole_order() -> None:
     """Ids, cumulative and last quantity, and a sequence."""
     agenda, venue, client = stage()

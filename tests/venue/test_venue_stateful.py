@@ -33,7 +33,15 @@ from simharness.venue.gateway import OrderName
 ETH, PERP = "ETH/USDT", "ETH/USDT:USDT"
 prices = st.integers(80, 120).map(Decimal)
 quantities = st.integers(1, 30).map(lambda n: Decimal(n) / 10)
-FAULTS = ("reply_lost", "request_lost", "lagging_read", "duplicate_event", "stream_disconnect", "stop_loss_refused")
+FAULTS = (
+    "reply_lost",
+    "request_lost",
+    "lagging_read",
+    "duplicate_event",
+    "stream_disconnect",
+    "listen_key_expired",
+    "stop_loss_refused",
+)
 
 
 class VenueMachine(RuleBasedStateMachine):

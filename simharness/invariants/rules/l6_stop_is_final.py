@@ -31,6 +31,9 @@ class StopIsFinal(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return bool(snapshot.owners)
 
+    def vacuous(self, view: View) -> str | None:
+        return None if self._stopped else "no client was told that a bot is stopped"
+
     def on_answer(self, view: View, answer: Answer) -> Iterable[Breach]:
         owner = view.snapshot.owners.get(answer.subject or "")
         if not answer.ok or owner is None or not _stops(answer) or view.venue is None:

@@ -20,6 +20,10 @@ class ExactlyOnce(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return bool(snapshot.owners) or "executions" in snapshot.keeps
 
+    def vacuous(self, view: View) -> str | None:
+        traded = view.venue is not None and view.venue.trades()
+        return None if traded else "nothing was executed at the venue"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         if view.venue is None:
             return

@@ -22,6 +22,9 @@ class BuffersDrained(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return "positions" in snapshot.keeps
 
+    def vacuous(self, view: View) -> str | None:
+        return None if view.updates else "the venue said nothing about positions"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         for symbol, count in sorted(view.memory.buffered.items()):
             yield Breach(f"{count} updates of {symbol} still wait in a buffer")

@@ -22,6 +22,12 @@ class CommutingEventsAgree(Rule):
 
     id = "Q8"
 
+    def vacuous(self, view: View) -> str | None:
+        if view.serial is None or not view.serial.complete:
+            return "the serial executions are too many"
+        same = view.serial.with_the_same_venue(outcome_of(view), len(view.faults))
+        return None if same and not view.crashed else "nothing ended at the venue as in a serial execution"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         serial, faults = view.serial, len(view.faults)
         if serial is None or not serial.complete or view.crashed:

@@ -34,6 +34,9 @@ class CrashRecovery(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return any(rule.applies(snapshot) for rule in _AGAIN)
 
+    def vacuous(self, view: View) -> str | None:
+        return None if view.crashed else "the program never crashed"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         if not view.crashed:
             return

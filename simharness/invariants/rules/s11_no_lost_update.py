@@ -24,6 +24,9 @@ class NoLostUpdate(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return "positions" in snapshot.keeps
 
+    def vacuous(self, view: View) -> str | None:
+        return None if view.updates else "the venue said nothing about positions"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         if stream_broke(view):
             return

@@ -37,6 +37,9 @@ class UpdatesInVenueOrder(Rule):
                 self._history.append((new, view.step))
         return ()
 
+    def vacuous(self, view: View) -> str | None:
+        return None if view.updates else "the venue said nothing about positions"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         reached: dict[str, int] = {}
         for row, step in self._history:

@@ -18,6 +18,10 @@ class AnswerAgrees(Rule):
 
     id = "S16"
 
+    def vacuous(self, view: View) -> str | None:
+        answered = any(answer.ok and answer.subject is not None for answer in view.answers)
+        return None if answered and len(view.commands) == 1 else "no single command was answered with a row"
+
     def on_answer(self, view: View, answer: Answer) -> Iterable[Breach]:
         if not answer.ok or answer.subject is None or len(view.commands) > 1:
             return

@@ -15,6 +15,10 @@ class IdempotentReports(Rule):
 
     id = "S3"
 
+    def vacuous(self, view: View) -> str | None:
+        traded = view.venue is not None and view.venue.trades()
+        return None if traded else "nothing was executed at the venue"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         booked = Counter((each.order, each.execution) for each in view.snapshot.executions.values())
         for (order, execution), count in sorted(booked.items()):

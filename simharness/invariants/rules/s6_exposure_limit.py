@@ -21,6 +21,9 @@ class ExposureLimit(Rule):
 
     id = "S6"
 
+    def vacuous(self, view: View) -> str | None:
+        return None if view.exposure_limits else "no market has an exposure_limit"
+
     def on_report(self, view: View, report: ExecutionReport) -> Iterable[Breach]:
         symbol = report.order.symbol
         limit = view.exposure_limits.get(symbol)

@@ -38,6 +38,10 @@ class ClosingNeverGrows(Rule):
             self._opened.append((order.id, order.request.client_id, f"{order.symbol} stands at {left}", view.step))
         return ()
 
+    def vacuous(self, view: View) -> str | None:
+        closing = any(order.reduce_only and order.filled for order in view.snapshot.orders.values())
+        return None if closing else "nothing was closed"
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         for order_id, client_id, position, step in self._opened:
             known = view.order_at(order_id, client_id)

@@ -22,6 +22,12 @@ class ReasonBeforeEffect(Rule):
     def applies(cls, snapshot: Snapshot) -> bool:
         return bool(snapshot.owners)
 
+    def vacuous(self, view: View) -> str | None:
+        canceled = view.venue is not None and any(
+            order.status == "canceled" and not order.reason for order in view.venue.orders()
+        )
+        return None if canceled else "the program cancelled nothing"
+
     def on_report(self, view: View, report: ExecutionReport) -> Iterable[Breach]:
         # A cancel with a reason is somebody else's: by hand, or the venue's own.
         if report.exec_type != "CANCELED" or report.order.reason:

@@ -18,6 +18,11 @@ class SerialEquivalence(Rule):
 
     id = "X1"
 
+    def vacuous(self, view: View) -> str | None:
+        if view.serial is None or not view.serial.complete:
+            return "the serial executions are too many"
+        return "the program crashed every time" if view.crashed else None
+
     def at_rest(self, view: View) -> Iterable[Breach]:
         serial, faults = view.serial, len(view.faults)
         if serial is None or not serial.complete or view.crashed:
