@@ -32,7 +32,6 @@ CASES = [
     ("for-update", {"settling": "nowait", "driver": "psycopg"}, PROVEN),
     ("advisory-lock", {"daily": "check-then-run"}, REFUTED),
     ("advisory-lock", {"daily": "lock-then-run"}, PROVEN),
-    ("serialization-retry", {"limits": "once", "isolation": "serializable"}, REFUTED),
     ("serialization-retry", {"limits": "retrying", "isolation": "serializable"}, PROVEN),
 ]
 

@@ -28,6 +28,7 @@ class Batch:
     Args:
         messages: what goes to the server.
         statements: what it executes, with the values bound to it.
+        prepares: what it has the server parse, and not more.
         ending: the kind of its last message.
         process: the causal name of the request; 0 while it has none (batches that happen at once).
         lane: who sent it, for timelines.
@@ -42,6 +43,7 @@ class Batch:
 
     messages: list[Message]
     statements: list[tuple[Statement, tuple[Any, ...]]] = field(default_factory=list)
+    prepares: list[Statement] = field(default_factory=list)
     ending: bytes = b"S"
     process: int = 0
     lane: str = ""
@@ -59,6 +61,8 @@ class Batch:
         """A short text for schedules."""
         if self.hang_up:
             return "disconnect"
+        if not self.statements and self.prepares:
+            return f"prepare {self.prepares[0].label}"
         first = self.statements[0][0].label if self.statements else "sync"
         more = len(self.statements) - 1
         return f"{first} (+{more})" if more > 0 else first
@@ -67,6 +71,11 @@ class Batch:
     def instant(self) -> bool:
         """Whether every statement may run at once."""
         return all(statement.instant for statement, _ in self.statements)
+
+    @property
+    def looks(self) -> bool:
+        """Whether it makes the server take a snapshot; parsing does, since the tables are looked up."""
+        return any(not statement.plain for statement in (*self.prepares, *(each for each, _ in self.statements)))
 
     @property
     def silent(self) -> bool:
@@ -110,7 +119,7 @@ class Reader:
             return None
         messages, self._pending = self._pending, []
         if data:
-            return Batch(messages, [(understand("COPY data"), ())], b"S", data=True)
+            return Batch(messages, [(understand("COPY data"), ())], ending=b"S", data=True)
         self._last_ending = message.kind
         batch = Batch([], ending=message.kind)
         self._read(messages, batch)
@@ -160,6 +169,7 @@ class Reader:
                 case b"P":
                     parsed = wire.read_parse(message)
                     self._texts[parsed.statement] = parsed.sql
+                    batch.prepares.append(understand(parsed.sql))
                     self._types[parsed.statement] = parsed.oids
                     sent = parsed._replace(sql=intercept.rewritten(parsed.sql)).encode()
                 case b"B":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from simharness.core.agenda import Agenda
 from simharness.core.time import NS_PER_SECOND, parse_duration_ns
@@ -93,6 +94,11 @@ class Moments:
             action()
 
         self._timers[timeout] = self._agenda.after(max(limit - elapsed_ns, 0), label, fire)
+
+    def arm_wait(self, strike: Callable[[str], None], elapsed_ns: int) -> None:
+        """Start the timers of a statement that waits for a lock and began so long ago."""
+        self.arm("lock_timeout", "lock_timeout", partial(strike, "lock_timeout"))
+        self.arm("statement_timeout", "statement_timeout", partial(strike, "statement_timeout"), elapsed_ns=elapsed_ns)
 
     def disarm(self, *timeouts: str) -> None:
         """Stop timers; all of them when none is named."""

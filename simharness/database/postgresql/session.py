@@ -172,7 +172,15 @@ class Session:
         if not batch.statements and batch.ending == b"S" and (self._reader.mid_series or self._queue):
             # The Sync at the end of a pipeline commits what ran since the one before.
             return False
+        if self.transaction.awaits_snapshot and batch.looks and self._in_program(batch):
+            # Also a Parse: what REPEATABLE READ sees from here on depends on who has committed by now.
+            return False
         return batch.instant
+
+    def _in_program(self, batch: Batch) -> bool:
+        """Return whether a batch is more than a driver's look at the catalog between transactions."""
+        in_block = self.backend is not None and self.backend.status != IDLE
+        return in_block or not all(statement.instant for statement in batch.prepares)
 
     def _begin(self) -> None:
         batch = self._queue[0]
@@ -215,6 +223,8 @@ class Session:
                     self._narrator.plain(batch, statement.label.rstrip("; "), "begin")
             return
         recorder.write(self.identity)
+        if batch.looks:
+            self.transaction.fix_snapshot()
         for statement, values in batch.statements:
             self.transaction.run(statement, values)
 
@@ -245,13 +255,7 @@ class Session:
             batch.process = recorder.fresh("pg")
             self._record(batch)
         elapsed = self._bridge.agenda.clock.now_ns - self._executed_ns
-        self.moments.arm("lock_timeout", "lock_timeout", partial(self._time_out, "lock_timeout"))
-        self.moments.arm(
-            "statement_timeout",
-            "statement_timeout",
-            partial(self._time_out, "statement_timeout"),
-            elapsed_ns=elapsed,
-        )
+        self.moments.arm_wait(self._time_out, elapsed)
         if recorder.narrating:
             self._narrator.wait(batch, self._bridge.blockers_of(self), self.transaction.written)
         event = WorldEvent(

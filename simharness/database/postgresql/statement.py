@@ -65,6 +65,11 @@ class Statement:
     pool_reset: bool = False
 
     @property
+    def plain(self) -> bool:
+        """Whether it looks at no table: BEGIN, SET, COMMIT and the like."""
+        return self.ends or (self.instant and self.shape.verb is not Verb.SELECT)
+
+    @property
     def tells_time(self) -> bool:
         """Whether the text asks for the time."""
         return bool(_CLOCK.search(self.sql))

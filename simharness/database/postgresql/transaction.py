@@ -81,6 +81,7 @@ class Transaction:
         self._locked: tuple[RowSet, ...] = ()
         self._session_snapshot = False
         self._snapshot = False
+        self._snapped = False
         self._session_locks = False
         # Whether the transaction ran a statement: then its end is an event, because its reply takes time to arrive.
         self.idle = True
@@ -89,6 +90,18 @@ class Transaction:
     def holds_session_locks(self) -> bool:
         """Whether locks outlive the transaction."""
         return self._session_locks
+
+    @property
+    def awaits_snapshot(self) -> bool:
+        """Whether the next look at anything fixes what this transaction sees."""
+        return (self._snapshot or self._session_snapshot) and not self._snapped
+
+    def fix_snapshot(self) -> None:
+        """Record the look that fixes what the transaction sees, which need not be a statement."""
+        if self.awaits_snapshot:
+            recorder.write(self._schema.snapshots)
+            self._snapped = True
+            self.idle = False
 
     @property
     def written(self) -> tuple[RowSet, ...]:
@@ -169,7 +182,7 @@ class Transaction:
             recorder.write(self._schema.snapshots)
         self._done = NOTHING
         self._locked = ()
-        self._snapshot = False
+        self._snapshot = self._snapped = False
         self.idle = True
 
     def _record(self, accesses: Accesses, *, locking: bool) -> None:
