@@ -1,4 +1,4 @@
-"""The classic isolation anomalies, as in the Hermitage catalogue: each level has the outcomes that it allows, and no others.
+"""The classic isolation anomalies, as in the Hermitage catalogue: each level has what it allows, and nothing else.
 
 PostgreSQL: https://www.postgresql.org/docs/18/transaction-iso.html. SQLite: https://www.sqlite.org/isolation.html, as
 Python's driver uses it by default (no transaction around SELECT), and with an explicit BEGIN of either kind.
