@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections import Counter, OrderedDict, defaultdict, deque
 from inspect import getattr_static
 from typing import Any
 
@@ -11,7 +12,20 @@ from simharness.core import name as names
 from simharness.core.footprint import PYHEAP, recorder
 from simharness.instrument.heap import heap
 from simharness.instrument.items import read_whole_instance, write_whole
-from simharness.instrument.kinds import CLASS, FOREIGN, FUNCTION, INSTANCE, MODULE, OPAQUE, QUIET, SKIP, infos, of
+from simharness.instrument.kinds import (
+    CLASS,
+    CONTAINERS,
+    FOREIGN,
+    FUNCTION,
+    INSTANCE,
+    MODULE,
+    OPAQUE,
+    QUIET,
+    SKIP,
+    infos,
+    of,
+)
+from simharness.instrument.standins import BoundMethod, Via
 
 # What reading an attribute of an instance means when its class defines it.
 _PLAIN = ()  # a method or a property: what runs is tracked by itself
@@ -57,7 +71,7 @@ def class_keys(kind: type, attribute: str) -> tuple[int, ...] | None:
 def read_attribute(subject: Any, attribute: str) -> Any:
     """Record the read of ``subject.attribute``."""
     if not recorder.active:
-        return subject
+        return _of_container(subject, type(subject), attribute) if type(subject) in _COMMON else subject
     entry = _entry_of(id(subject))
     if entry is not None:
         key = entry.attributes.get(attribute)
@@ -68,9 +82,50 @@ def read_attribute(subject: Any, attribute: str) -> Any:
             return subject
     kind = type(subject)
     sort = (infos.get(kind) or of(kind)).kind
-    if sort != SKIP:
+    if sort in CONTAINERS:
+        subject = _of_container(subject, kind, attribute)
+    if sort != SKIP and type(subject) is kind:
         _read_slowly(subject, kind, sort, attribute)
     return subject
+
+
+# Rewritten code takes methods of these as values also while modules are imported.
+_COMMON = frozenset((dict, list, set, deque, defaultdict, Counter, OrderedDict))
+
+
+def _of_container(subject: Any, kind: type, attribute: str) -> Any:
+    """Return the container, or if the attribute is a built-in method what holds a stand-in for that."""
+    if isinstance(getattr_static(kind, attribute, None), types.MethodDescriptorType | types.WrapperDescriptorType):
+        return Via(attribute, BoundMethod(subject, attribute))
+    return subject
+
+
+def attribute_by_name(subject: Any, attribute: Any, /, *default: Any) -> Any:
+    """Take the place of ``getattr`` where it is passed around."""
+    if isinstance(attribute, str):
+        read_attribute(subject, attribute)
+    return getattr(subject, attribute, *default)
+
+
+def has_attribute(subject: Any, attribute: Any, /) -> bool:
+    """Take the place of ``hasattr``."""
+    if isinstance(attribute, str):
+        read_attribute(subject, attribute)
+    return hasattr(subject, attribute)
+
+
+def set_attribute(subject: Any, attribute: Any, held: Any, /) -> None:
+    """Take the place of ``setattr``."""
+    if isinstance(attribute, str):
+        write_attribute(subject, attribute)
+    setattr(subject, attribute, held)
+
+
+def delete_attribute(subject: Any, attribute: Any, /) -> None:
+    """Take the place of ``delattr``."""
+    if isinstance(attribute, str):
+        write_attribute(subject, attribute)
+    delattr(subject, attribute)
 
 
 def _read_slowly(subject: Any, kind: type, sort: int, attribute: str) -> None:

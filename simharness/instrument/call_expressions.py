@@ -80,6 +80,11 @@ class CallRewriter(ExpressionRewriter):
         node.func = self.hook("call", node.func, self.visit(node.func))
         return node
 
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Rewrite a name; functions that reach attributes by name are replaced where they are taken as values."""
+        known = self.is_builtin(node) if self.active and isinstance(node.ctx, ast.Load) else None
+        return self.constant_hook(known, node) if known in _ATTRIBUTE_FUNCTIONS else super().visit_Name(node)
+
     def constant_hook(self, title: str, at: ast.AST) -> ast.expr:
         """Return a hook as an expression."""
         return self.hook(title, at).func

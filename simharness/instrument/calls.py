@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable
 from inspect import CO_GENERATOR, getattr_static
 from typing import Any
 
@@ -20,13 +19,7 @@ from simharness.instrument.foreign import instrumented_codes
 from simharness.instrument.heap import heap
 from simharness.instrument.kinds import CONTAINERS, infos, of
 from simharness.instrument.library import Scope
-
-
-class Via:
-    """Stands in for an object in ``object.method(…)`` when the method must be called through a hook."""
-
-    def __init__(self, method: str, call: Callable[..., Any]) -> None:
-        setattr(self, method, call)
+from simharness.instrument.standins import BoundMethod, Via
 
 
 def method(subject: Any, method: str) -> Any:
@@ -223,6 +216,8 @@ def invoke(target: Any) -> Any:  # noqa: PLR0911 — one way out for each kind o
     if not recorder.active:
         return target
     kind = type(target)
+    if kind is BoundMethod:
+        return target  # it reports for itself
     if kind is types.FunctionType:
         code = target.__code__
         if id(code) in instrumented_codes:
@@ -291,3 +286,6 @@ def apply_method(subject: Any, method_name: str, /, *arguments: Any, **keywords:
     if recorder.active and arguments:
         keyed(subject, method_name, arguments[0])
     return getattr(method(subject, method_name), method_name)(*arguments, **keywords)
+
+
+BoundMethod.apply = staticmethod(apply_method)

@@ -7,6 +7,7 @@ import types
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Coroutine, Generator
 from inspect import CO_COROUTINE
+from operator import attrgetter
 from typing import Any
 
 from simharness.core.footprint import PYHEAP, recorder
@@ -52,9 +53,11 @@ def foreign(target: Any, named: Any) -> Any:  # noqa: PLR0911 — one way out fo
         return functools.partial(_mutating_call, target)
     if scope is Scope.TRACKED:
         return functools.partial(_glancing_call, target)
-    return functools.partial(
-        reading_call, target, whole=qualified.startswith(("copy.", "dataclasses.", "builtins.vars"))
-    )
+    return functools.partial(reading_call, target, whole=qualified.startswith(_READ_INSTANCES))
+
+
+# What reads the attributes of the instance that it is given first.
+_READ_INSTANCES = ("copy.", "dataclasses.", "builtins.vars", "operator.attrgetter")
 
 
 def construct(kind: type) -> Any:
@@ -120,10 +123,11 @@ def _name_defaults(created: Any, given: list[Any]) -> None:
 
 def read_arguments(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """Record a read of all arguments and of everything in them."""
-    for argument in arguments:
-        items.deep(argument)
-    for argument in keywords.values():
-        items.deep(argument)
+    given = [*arguments, *keywords.values()]
+    # Who is given an attrgetter looks at attributes.
+    instances = any(type(argument) is attrgetter for argument in given)
+    for argument in given:
+        items.deep(argument, instances=instances)
 
 
 def named_result(call: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:

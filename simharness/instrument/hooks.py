@@ -77,6 +77,10 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "call": calls.invoke,
     "apply": calls.apply,
     "apply_method": calls.apply_method,
+    "getattr": attributes.attribute_by_name,
+    "hasattr": attributes.has_attribute,
+    "setattr": attributes.set_attribute,
+    "delattr": attributes.delete_attribute,
 }
 _BY_MARK: dict[str, Callable[..., Any]] = {_MARK + title: hook for title, hook in HOOKS.items()}
 

@@ -96,13 +96,16 @@ class Queues:
         """Return what a process still has to do, in order."""
         return list(self._queues.get(process, ()))
 
-    def enabled(self) -> list[int]:
-        """Return the processes that can run now, those whose head came first in front."""
+    def enabled(self, *, timers_first: bool = False) -> list[int]:
+        """Return the processes that can run now, those whose head came first in front.
+
+        Timers stand behind everything else, or in front of it.
+        """
         found = []
         for process, queue in self._queues.items():
             item = queue[0]
             if item.ready is None or item.ready():
-                found.append((item.kind is Kind.TIMER, item.sequence, process))
+                found.append(((item.kind is Kind.TIMER) is not timers_first, item.sequence, process))
             else:
                 item.waited = True
         found.sort()

@@ -24,6 +24,10 @@ from simharness.loop.loop import SimLoop
 
 MAX_STEPS = 100_000
 
+# After so many callbacks in a row the program is taken to spin: it waits in a loop of `sleep(0)` for something that
+# only time brings. (What the outside has ready is older than the next callback, so it comes first anyway.)
+PATIENCE = 200
+
 # Looked up once: reading a member of an enum costs as much as a call, and these are asked at every step.
 _HANDLE, _TIMER = Kind.HANDLE, Kind.TIMER
 
@@ -78,6 +82,7 @@ class LoopExecution:
         self._quiescent = semantics is Semantics.QUIESCENT
         self._clock_reader = self._now_ns
         self._counts: dict[int, int] = {}
+        self._callbacks_in_a_row = 0
         self._context: Context = copy_context()
         self._closed = False
         self._calls = 0
@@ -123,7 +128,7 @@ class LoopExecution:
 
     def enabled(self) -> list[int]:
         """Return the processes that can take a step now, in base order."""
-        return self.loop.queues.enabled()
+        return self.loop.queues.enabled(timers_first=self._callbacks_in_a_row >= PATIENCE)
 
     def choices(self) -> list[Choice]:
         """Return the data choices taken so far."""
@@ -147,7 +152,8 @@ class LoopExecution:
         position = len(self.steps)
         if position >= self._max_steps:
             raise SpinningProgram(
-                f"the execution has not come to rest after {position} steps; is there an endless loop?"
+                f"the execution has not come to rest after {position} steps; is there an endless loop? (Virtual time "
+                "moves only when timers fire: a loop that waits for the clock must sleep longer than 0)"
             )
         loop = self.loop
         index = self._counts.get(process, 0)
@@ -155,6 +161,7 @@ class LoopExecution:
         loop.position = position
         loop.children = []
         loop.target = name.causal("cascade", process, index, 0) if item.own_cascade else process
+        self._callbacks_in_a_row = self._callbacks_in_a_row + 1 if item.kind is _HANDLE else 0
         chooser = self._chooser
         chooser.begin(values)
         recorder.begin(process, index, active=self._tracking)
@@ -232,7 +239,10 @@ class LoopExecution:
     def _run_cascade(self) -> None:
         queues = self.loop.queues
         target = self.loop.target
-        while (item := queues.head(target)) is not None and item.kind is _HANDLE:
+        for _ in range(PATIENCE):  # one that spins would never end
+            item = queues.head(target)
+            if item is None or item.kind is not _HANDLE:
+                return
             self._run(queues.take(target))
 
     def _run(self, item: Item) -> None:

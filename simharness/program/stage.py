@@ -69,8 +69,12 @@ class ProgramStage:
     def run_base_order(self) -> ProgramExecution:
         """Run one execution as stock asyncio would with answers that come at once; the caller closes it."""
         execution = self.program()
-        while enabled := execution.enabled():
-            execution.step(enabled[0])
+        try:
+            while enabled := execution.enabled():
+                execution.step(enabled[0])
+        except BaseException:
+            execution.close()
+            raise
         return execution
 
     def judge_code(self) -> None:
