@@ -132,6 +132,11 @@ def _refuse(*_: Any, **__: Any) -> Any:
     raise Nondeterminism("synchronous psycopg inside an execution; use psycopg.AsyncConnection")
 
 
+def _refuse_cancel(*_: Any, **__: Any) -> Any:
+    """Stand in for the ``cancel`` that waits for the server with the loop standing still: for ever, in one thread."""
+    raise Nondeterminism("psycopg's cancel() blocks the loop; use cancel_safe()")
+
+
 class PsycopgSeam:
     """Leads psycopg's asynchronous connections into the bridge while an execution runs."""
 
@@ -147,7 +152,7 @@ class PsycopgSeam:
     def begin(self, bridge: Bridge) -> None:
         """Patch psycopg and listen."""
         import psycopg
-        from psycopg import waiting
+        from psycopg import _connection_base, waiting
 
         self._bridge = bridge
         if self._listener is None:
@@ -157,6 +162,7 @@ class PsycopgSeam:
         self._patch(psycopg.AsyncConnection, "connect", classmethod(self._connect_wrapper()))
         self._patch(psycopg, "connect", _refuse)
         self._patch(psycopg.Connection, "connect", _refuse)
+        self._patch(_connection_base.BaseConnection, "cancel", _refuse_cancel)
         self._patch(psycopg.AsyncConnection, "close", self._close_wrapper(psycopg.AsyncConnection.close))
 
     def session_of(self, connection: Any) -> Session | None:
