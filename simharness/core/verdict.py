@@ -43,6 +43,11 @@ class Finding:
     witness: tuple[int, ...] = ()
     warning: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What findings of one sort share: the invariant, and whether it is only a warning of it."""
+        return f"{self.invariant} (warning)" if self.warning else self.invariant
+
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:

@@ -245,7 +245,7 @@ class Campaign:
             return
         realisation = None
         for finding in _first_of_each(findings):
-            known = self.candidates.setdefault(finding.invariant, [])
+            known = self.candidates.setdefault(finding.kind, [])
             if any(candidate.reachable for candidate in known) or len(known) >= _CANDIDATES:
                 continue
             if realisation is None and self.stock:
@@ -299,10 +299,10 @@ class Campaign:
         execution.close()
         if len(straight.deviations) < len(schedule.deviations):
             schedule = straight
-        shrunk = Shrinker(memory, candidate.finding.invariant, budget).shrink(schedule)
+        shrunk = Shrinker(memory, candidate.finding.kind, budget).shrink(schedule)
         execution, places = placed(self.program, shrunk.schedule)
         try:
-            finding = self._same(execution, candidate.finding.invariant)
+            finding = self._same(execution, candidate.finding.kind)
             if finding is None:
                 raise SelfCheckFailed(
                     f"the counterexample of {candidate.finding.invariant} did not happen again when it was replayed"
@@ -326,7 +326,7 @@ class Campaign:
     def _violated(self, execution: Execution) -> frozenset[str]:
         if self.timed and not possible(execution.steps):
             return frozenset()
-        return frozenset(finding.invariant for finding in execution.conclude()[1])
+        return frozenset(finding.kind for finding in execution.conclude()[1])
 
     def _really_violated(self, execution: Execution) -> frozenset[str]:
         """Return what is violated if a stock loop can do it: a smaller counterexample must not be less real."""
@@ -340,15 +340,15 @@ class Campaign:
         return realise(steps, order, accepts=partial(possible, steps, order) if self.timed else None)
 
     @staticmethod
-    def _same(execution: Execution, invariant: str) -> Finding | None:
+    def _same(execution: Execution, kind: str) -> Finding | None:
         _, findings = execution.conclude()
-        return next((finding for finding in findings if finding.invariant == invariant), None)
+        return next((finding for finding in findings if finding.kind == kind), None)
 
 
 def _first_of_each(findings: tuple[Finding, ...]) -> list[Finding]:
     first: dict[str, Finding] = {}
     for finding in findings:
-        first.setdefault(finding.invariant, finding)
+        first.setdefault(finding.kind, finding)
     return list(first.values())
 
 

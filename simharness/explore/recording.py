@@ -60,8 +60,8 @@ def _recorded(execution: Execution, schedule: Schedule) -> RecordedExecution:
         execution.close()
 
 
-def contrast(program: Program, failing: RecordedExecution, invariant: str, *, timed: bool) -> RecordedExecution | None:
-    """Return the nearest execution in which the invariant holds, or None if no single swap leads to one.
+def contrast(program: Program, failing: RecordedExecution, kind: str, *, timed: bool) -> RecordedExecution | None:
+    """Return the nearest execution without such a finding, or None if no single swap leads to one.
 
     ``timed`` says that messages have a latency: the execution must be possible with it.
     """
@@ -70,8 +70,8 @@ def contrast(program: Program, failing: RecordedExecution, invariant: str, *, ti
         if timed and not possible(execution.steps):
             return False
         _, findings = execution.conclude()
-        return all(finding.invariant != invariant for finding in findings)
+        return all(finding.kind != kind for finding in findings)
 
-    step = next((finding.step for finding in failing.findings if finding.invariant == invariant), None)
+    step = next((finding.step for finding in failing.findings if finding.kind == kind), None)
     path = nearest_passing(program, failing.steps, passes, step)
     return None if path is None else record_path(program, path)

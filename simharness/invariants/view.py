@@ -71,6 +71,7 @@ class View:
         faults: names of the faults that struck.
         crashed: whether the program was restarted.
         stuck: who waits for whom when nothing can go on, one sentence each.
+        under_lock: requests that were sent to the venue under a lock, one sentence each → the step.
         updates: what the venue said about positions, in its order; for ``at_rest``.
         bounds_ns: invariant → how long it may be broken, in virtual time, where a scenario says so.
         serial: what serial executions of the case come to; None where nobody asks.
@@ -90,6 +91,7 @@ class View:
     crashed: bool = False
     stuck: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    under_lock: dict[str, int] = field(default_factory=dict)
     updates: list[PositionUpdate] = field(default_factory=list)
     exposure_limits: dict[str, Decimal] = field(default_factory=dict)
     bounds_ns: Mapping[str, int] = field(default_factory=dict)

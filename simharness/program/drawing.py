@@ -69,7 +69,7 @@ def timeline(
             realise(failing.steps).reachable if semantics == "stock" else None,
             len(failing.schedule.deviations),
         )
-        passing = contrast(stage.program, failing, finding.invariant, timed=stage.latency is not None)
+        passing = contrast(stage.program, failing, finding.kind, timed=stage.latency is not None)
         return to_text(
             failing,
             passing,

@@ -266,7 +266,7 @@ def _draw(
     from simharness.report.timeline import Heading, render
 
     failing = record(stage.program, proof.schedule)
-    passing = contrast(stage.program, failing, proof.finding.invariant, timed=campaign.timed)
+    passing = contrast(stage.program, failing, proof.finding.kind, timed=campaign.timed)
     statistics = campaign.search.statistics
     heading = Heading(
         case.scenario.name,

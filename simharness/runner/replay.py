@@ -59,7 +59,7 @@ def _judge(
         realise(failing.steps).reachable if case.explore.semantics == "stock" else None,
         len(failing.schedule.deviations),
     )
-    passing = contrast(stage.program, failing, finding.invariant, timed=stage.setting.latency is not None)
+    passing = contrast(stage.program, failing, finding.kind, timed=stage.setting.latency is not None)
     drawing = render(
         failing,
         passing,

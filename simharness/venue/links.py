@@ -249,12 +249,21 @@ class Session:
 
     Args:
         session: name of the client, unique within the execution.
+        asked: is told of every request in the step that sends it.
     """
 
     def __init__(
-        self, session: str, agenda: Agenda, streams: Streams, monitor: LegalityMonitor, faults: FaultPlan
+        self,
+        session: str,
+        agenda: Agenda,
+        streams: Streams,
+        monitor: LegalityMonitor,
+        faults: FaultPlan,
+        *,
+        asked: Callable[[Request], None] = lambda _request: None,
     ) -> None:
         self.name = session
+        self._asked = asked
         self.alive = True
         self._agenda = agenda
         self._streams = streams
@@ -274,6 +283,7 @@ class Session:
             The name of the request's process.
         """
         process = recorder.fresh("rest")
+        self._asked(request)
         self._monitor.request_issued(process)
         recorder.note(
             lambda: Operation(request.lane, request.text, target="venue", source=request.source, effect="send")

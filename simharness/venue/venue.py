@@ -21,7 +21,7 @@ from simharness.venue.engine import MatchingEngine, share_of
 from simharness.venue.event import ExecutionReport, Topic, VenueEvent
 from simharness.venue.gateway import Gateway
 from simharness.venue.ledger import EntryKind, Ledger
-from simharness.venue.links import Session, Streams
+from simharness.venue.links import Request, Session, Streams
 from simharness.venue.market import Market
 from simharness.venue.monitor import LegalityMonitor
 from simharness.venue.order import Order, OrderRequest, PositionSide, Trade
@@ -58,6 +58,7 @@ class Venue:
     ) -> None:
         self._agenda = agenda
         self._observers: list[Callable[[Topic, VenueEvent], None]] = []
+        self._listeners: list[Callable[[Request], None]] = []
         self._faults = faults or FaultPlan()
         self.rules = rules or Rules(finite=balances is not None)
         markets = tuple(markets)
@@ -82,7 +83,7 @@ class Venue:
 
     def open_session(self, name: str = "bot") -> Session:
         """Return a client's side of the links; ``name`` is unique within the execution."""
-        return Session(name, self._agenda, self.streams, self.monitor, self._faults)
+        return Session(name, self._agenda, self.streams, self.monitor, self._faults, asked=self._asked)
 
     def listeners_changed(self) -> None:
         """Record that who is connected to the user streams has changed, for a caller whose own steps leave no mark."""
@@ -216,6 +217,10 @@ class Venue:
         """Call ``observer`` with every event that the venue emits, in the step in which it happens."""
         self._observers.append(observer)
 
+    def listen_in(self, listener: Callable[[Request], None]) -> None:
+        """Call ``listener`` with every request of a client, in the step that sends it."""
+        self._listeners.append(listener)
+
     # What invariants read. Inside a step every read is recorded.
 
     @property
@@ -309,6 +314,10 @@ class Venue:
 
     def _fund(self, symbol: str, rate: Decimal, number: int) -> None:
         self.engine.fund(symbol, rate, str(number))
+
+    def _asked(self, request: Request) -> None:
+        for listener in self._listeners:
+            listener(request)
 
     def _emit(self, topic: Topic, event: VenueEvent) -> None:
         if isinstance(event, ExecutionReport):

@@ -48,6 +48,9 @@ class Port(Protocol):
     def waits(self) -> list[str]:
         """Return who waits for whom, one sentence each."""
 
+    def locks_of(self, task: int) -> str | None:
+        """Return what a task keeps others from writing to with its open transaction, in words; None if nothing."""
+
     @property
     def description(self) -> str:
         """The engine and its version, for certificates."""
@@ -118,6 +121,11 @@ class SqlitePort:
         """Record the read of one row."""
         keys: DatabaseKeys = self._database.keys
         keys.record_reads(Accesses(reads=(RowSet(table, (row,)),)))
+
+    def locks_of(self, task: int) -> str | None:
+        """Return the writer lock, if the connection that holds it was last used by the task."""
+        holder = self._database.holder
+        return "the writer lock" if holder is not None and holder.user == task else None
 
     def waits(self) -> list[str]:
         """Return the statements that wait for the writer lock."""

@@ -140,6 +140,12 @@ class PostgresqlPort:
         """Record the read of one row."""
         self._database.keys.record_reads(Accesses(reads=(RowSet(table, (row,)),)))
 
+    def locks_of(self, task: int) -> str | None:
+        """Return the tables in which the task's open transaction has locked rows."""
+        bridge = self._database.bridge
+        tables = set() if bridge is None else bridge.tables_locked_by(task)
+        return f"row locks in {', '.join(sorted(tables))}" if tables else None
+
     def waits(self) -> list[str]:
         """Return who waits for whom, as the server says."""
         bridge = self._database.bridge

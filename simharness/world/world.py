@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simharness.core import lane, name
 from simharness.core.step import Kind, Step
 from simharness.core.verdict import Finding
+from simharness.core.who import running_task
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from simharness.clients.sim_exchange import SimExchange
     from simharness.instrument import Instrumenter
     from simharness.invariants.serial import SerialOutcomes
+    from simharness.venue import Request
     from simharness.world.databases import Port
     from simharness.world.system import Running, System
 
@@ -86,6 +88,7 @@ class World(LoopExecution):
         self._began_ns: int | None = None
         self.venue = open_venue(self.loop, setting)
         self.venue.observe(self._heard)
+        self.venue.listen_in(self._asked)
         self.view = View(self.venue, self._observe, bounds_ns=setting.bounds_ns, serial=serial)
         self._handler = ComplaintHandler(self.view, system.watched)
         logging.getLogger().addHandler(self._handler)
@@ -99,6 +102,7 @@ class World(LoopExecution):
         self.settle()
         self.watch = Watch(setting.rules, self.view, self._snapshot)
         self._began_ns = clock.now_ns
+        self.view.under_lock.clear()
         self._reports.clear()
         if database is not None:
             database.changed()
@@ -222,6 +226,15 @@ class World(LoopExecution):
         return observed(self.view.snapshot, key)
 
     # -- building -----------------------------------------------------------------------------------------
+
+    def _asked(self, request: Request) -> None:
+        """Take down a request that waits for the venue while its task keeps others from writing."""
+        task = running_task()
+        held = None if task is None or self.database is None else self.database.locks_of(task)
+        if held is not None:
+            place = f" at {lane.caller()}" if lane.caller() is not None else ""
+            sentence = f"{request.text} is awaited{place} while the transaction of its task holds {held}"
+            self.view.under_lock.setdefault(sentence, len(self.steps))
 
     def _heard(self, topic: Topic, event: VenueEvent) -> None:
         if topic is Topic.ORDERS and isinstance(event, ExecutionReport):

@@ -49,3 +49,13 @@ def test_every_invariant_of_the_catalog_has_a_rule_unless_the_runner_compares_ex
 
 def test_every_rule_stands_in_the_catalog():
     assert set(all_rules()) <= {entry.id for entry in INVARIANTS}
+
+
+def test_s12_warns_of_a_request_under_a_lock_beside_a_deadlock(judge):
+    court = judge("S12")
+    court.view.under_lock["cancel_order o-1 is awaited while the transaction of its task holds the writer lock"] = 7
+    court.view.stuck.append("PUT /api/v1/bots/1 is never answered")
+    court.rest()
+    deadlock, warning = court.watch.findings
+    assert (deadlock.kind, warning.kind) == ("S12", "S12 (warning)")
+    assert (warning.warning, warning.step) == (True, 7)

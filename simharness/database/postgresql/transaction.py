@@ -109,6 +109,11 @@ class Transaction:
         return self._done.writes
 
     @property
+    def row_locks(self) -> frozenset[str]:
+        """The tables in which it has locked rows, by writing to them or by asking for it."""
+        return frozenset(rows.table for rows in (*self._done.writes, *self._locked))
+
+    @property
     def locked_tables(self) -> frozenset[str] | None:
         """The tables on which it may hold locks that keep writers away; None for any."""
         if self._done.everything:

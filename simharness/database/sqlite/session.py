@@ -15,6 +15,7 @@ from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Arrival, Kind
+from simharness.core.who import running_task
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import NOTHING, Accesses, RowSet
 from simharness.database.shape import Verb
@@ -43,6 +44,7 @@ class Session:
         key: causal name of the connection, or of its present checkout from a pool.
         queue: operations that were handed in and have not happened, in order.
         written: what its transaction changed so far.
+        user: the task that handed in an operation last.
     """
 
     def __init__(self, seam: SqliteSeam, *, adapted: bool) -> None:
@@ -53,6 +55,7 @@ class Session:
         self.database: SqliteDatabase | None = None
         self.queue: deque[Request] = deque()
         self.written = NOTHING
+        self.user: int | None = None
         self.streams: list[Any] = []
         self._replies: deque[Request] = deque()
         self._timeout_ms = 0
@@ -64,6 +67,7 @@ class Session:
     def submit(self, request: Request, *, streaming: bool) -> None:
         """Take an operation of the program: run plumbing at once, offer the rest to the explorer."""
         recorder.write(self.key)
+        self.user = running_task()
         if self.raw is None:
             if request.method == "connector":
                 self._connect(request)
