@@ -6,6 +6,7 @@ The world sets :data:`watched` to the packages under test and gives each task th
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextvars import ContextVar
 from pathlib import PurePath
@@ -36,6 +37,15 @@ def caller(packages: tuple[str, ...] | None = None) -> str | None:
             return f"{_path(module, frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None
+
+
+def running_task() -> int | None:
+    """Return the causal name of the task that runs now; None outside of tasks and of loops of ours."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return None
+    return getattr(task, "key", None)
 
 
 def _path(module: str, filename: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from simharness.core import lane, name
 from simharness.core.step import Kind, Step
 from simharness.core.verdict import Finding
-from simharness.core.who import running_task
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
@@ -229,7 +228,7 @@ class World(LoopExecution):
 
     def _asked(self, request: Request) -> None:
         """Take down a request that waits for the venue while its task keeps others from writing."""
-        task = running_task()
+        task = lane.running_task()
         held = None if task is None or self.database is None else self.database.locks_of(task)
         if held is not None:
             place = f" at {lane.caller()}" if lane.caller() is not None else ""

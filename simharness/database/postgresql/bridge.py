@@ -123,8 +123,8 @@ class Bridge:
 
     def tables_locked_by(self, task: int) -> set[str]:
         """Return the tables in which open transactions of a task have locked rows."""
-        mine = [session for session in self._sessions if session.user == task]
-        return {table for session in mine for table in session.transaction.row_locks}
+        mine = [session.transaction for session in self._sessions if session.transaction.user == task]
+        return {table for transaction in mine for table in transaction.row_locks}
 
     def standstill(self) -> list[str]:
         """Return who waits for whom, one sentence for each session that waits."""

@@ -14,7 +14,6 @@ from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind
-from simharness.core.who import running_task
 from simharness.database.postgresql import intercept, moments, process, wire
 from simharness.database.postgresql.backend import Backend, Progress
 from simharness.database.postgresql.batch import Batch, Reader
@@ -58,8 +57,6 @@ class Session:
         self.opened = False
         # Whose statement came last, for timelines.
         self.lane = ""
-        # The task that wrote last.
-        self.user: int | None = None
         self.listening = False
         self.waiting = False
         self.granted = False
@@ -89,7 +86,7 @@ class Session:
         """Take bytes that the program wrote."""
         # The order in which two tasks write to one connection is the order of its batches.
         recorder.write(self.identity)
-        self.user = running_task()
+        self.transaction.user = lane.running_task()
         self._buffer += data
         while not self.closed:
             if self.opened and self.backend is None:

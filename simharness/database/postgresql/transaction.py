@@ -83,6 +83,8 @@ class Transaction:
         self._snapshot = False
         self._snapped = False
         self._session_locks = False
+        # The task that used the connection last.
+        self.user: int | None = None
         # Whether the transaction ran a statement: then its end is an event, because its reply takes time to arrive.
         self.idle = True
 

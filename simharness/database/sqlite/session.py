@@ -15,7 +15,6 @@ from simharness.core import lane
 from simharness.core.agenda import WorldEvent
 from simharness.core.footprint import recorder
 from simharness.core.step import Arrival, Kind
-from simharness.core.who import running_task
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import NOTHING, Accesses, RowSet
 from simharness.database.shape import Verb
@@ -67,7 +66,7 @@ class Session:
     def submit(self, request: Request, *, streaming: bool) -> None:
         """Take an operation of the program: run plumbing at once, offer the rest to the explorer."""
         recorder.write(self.key)
-        self.user = running_task()
+        self.user = lane.running_task()
         if self.raw is None:
             if request.method == "connector":
                 self._connect(request)
