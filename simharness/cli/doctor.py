@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simharness.cli.console import out
+from simharness.cli.console import note, out
 from simharness.cli.filters import parse_filters
 from simharness.runner.doctor import diagnose
 from simharness.runner.result import ExitCode
@@ -15,7 +15,7 @@ def main(*, paths: list[Path], case: list[str]) -> int:
     """Print what the doctor found; 3 if it found anything."""
     filters = parse_filters(case)
     cases = select(discover(paths, factories=True), filters)
-    findings = diagnose(cases)
+    findings = diagnose(cases, note)
     for finding in findings:
         out(finding)
     if findings:

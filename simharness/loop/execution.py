@@ -14,7 +14,7 @@ from simharness.core.footprint import CLOCK, recorder
 from simharness.core.step import Kind, Step, Window
 from simharness.core.time import Clock
 from simharness.core.verdict import Finding
-from simharness.errors import ReplayDiverged, SpinningProgram
+from simharness.errors import Nondeterminism, ReplayDiverged, SpinningProgram
 from simharness.loop import guard
 from simharness.loop.agenda import Item
 from simharness.loop.describe import label_of
@@ -86,6 +86,7 @@ class LoopExecution:
         self._context: Context = copy_context()
         self._closed = False
         self._calls = 0
+        self.remarks: list[Finding] = []
 
     # -- building -----------------------------------------------------------------------------------------
 
@@ -106,9 +107,11 @@ class LoopExecution:
         self._calls += 1
         recorder.begin(name.ROOT, -1 - self._calls, active=self._tracking)
         self.loop.enter()
+        guard.activate(self._clock_reader)
         try:
             return self._context.run(action)
         finally:
+            guard.deactivate()
             self.loop.leave()
             recorder.end()
 
@@ -181,6 +184,7 @@ class LoopExecution:
             loop.leave()
             loop.position = None
             footprint = recorder.end()
+        self._take_remarks(position)
         step = Step(
             process,
             index,
@@ -199,6 +203,19 @@ class LoopExecution:
         )
         self.steps.append(step)
         return step
+
+    def _take_remarks(self, position: int) -> None:
+        """Keep what the step did that no order of events is to blame for.
+
+        Raises:
+            Nondeterminism: it asked for what cannot be simulated.
+        """
+        try:
+            guard.check_refusals()
+        except Nondeterminism:
+            self.close()
+            raise
+        self.remarks += [Finding(kind, text, position, warning=True) for kind, text in guard.take_remarks()]
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return no outcome and no findings; programs and worlds know better."""

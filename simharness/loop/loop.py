@@ -16,32 +16,17 @@ from simharness.core.choice import StepChooser
 from simharness.core.footprint import CLOCK, recorder
 from simharness.core.step import Arrival, Kind, Window
 from simharness.core.time import NS_PER_SECOND, Clock, ManualClock, seconds_to_ns
-from simharness.errors import Nondeterminism
 from simharness.loop.agenda import Item, Queues
 from simharness.loop.futures import TrackedFuture, TrackedTask, closure_keys
+from simharness.loop.guard import in_a_thread, refused
 from simharness.loop.handles import SimHandle, SimTimerHandle
+from simharness.loop.network import Network
 from simharness.loop.timers import TimerZone
 
 # Every creation and firing of a timer: which timers may fire depends on the order of all of them.
 _TIMER_ORDER = name.static("TIMERS")
 
 NO_SECOND_OPTION = "simharness runs one loop in one thread"
-
-
-class Network:
-    """What answers when the program opens a connection. The default refuses, naming the way out."""
-
-    async def connect(self, loop: SimLoop, protocol_factory: Callable[[], Any], **options: Any) -> Any:
-        """Return ``(transport, protocol)`` for ``loop.create_connection`` and ``create_unix_connection``."""
-        where = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-        raise Nondeterminism(
-            f"the program opens a real network connection to {where}: inside an execution only simulated peers "
-            "answer; hand the program a simulated client, or declare the database in the scenario"
-        )
-
-    async def start_tls(self, transport: Any) -> Any:
-        """Return the transport that ``loop.start_tls`` hands out; without a peer nobody gets so far."""
-        raise Nondeterminism(f"the program starts TLS on {transport!r}, which leads to no simulated peer")
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -311,7 +296,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
         def execute() -> None:
             try:
-                result = func(*args)
+                with in_a_thread():
+                    result = func(*args)
             except Exception as error:
                 problem = error
                 deliver(lambda: None if future.done() else future.set_exception(problem))
@@ -335,7 +321,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """Refuse: a real look-up asks a thread and the world outside."""
-        raise Nondeterminism(f"the program resolves the name {host!r}: inside an execution there is no real network")
+        raise refused(f"the program resolves the name {host!r}: inside an execution there is no real network")
+
+    async def _make_subprocess_transport(self, *args: Any, **options: Any) -> NoReturn:
+        raise refused("a subprocess starts inside an execution: hand the program a simulated one")
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]  # typeshed uses a TypeVarTuple
         """Accept and ignore: no signal arrives inside an execution."""

@@ -17,6 +17,7 @@ from weakref import WeakSet
 from simharness.core import name
 from simharness.core.footprint import recorder
 from simharness.loop.futures import KEYED, TrackedFuture, TrackedTask, closure_keys
+from simharness.loop.guard import remark
 
 _KEY = "_simharness_key"
 _get = object.__getattribute__
@@ -129,7 +130,17 @@ def _tracked_gather() -> dict[str, Any]:
     methods: dict[str, Any] = {"__init__": __init__, "__await__": __await__, "__iter__": __await__, KEYED: True}
     for attribute in _GATHER_READS + _GATHER_WRITES:
         methods[attribute] = _recording(getattr(_GATHER, attribute), writes=attribute in _GATHER_WRITES)
-    return methods
+    recorded = methods["set_result"]
+
+    def set_result(self: Any, results: list[Any]) -> None:
+        for result in results:
+            # Cancelled ones are how a clean-up ends.
+            if isinstance(result, Exception):
+                text = f"{type(result).__name__}: {result}"
+                remark("swallowed", f"gather(return_exceptions=True) hands out {text} as a value")
+        recorded(self, results)
+
+    return methods | {"set_result": set_result}
 
 
 def _recording(original: Callable[..., Any], *, writes: bool) -> Callable[..., Any]:

@@ -75,7 +75,10 @@ class ProgramExecution(LoopExecution):
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return what the program returned (called, if it is a callable) and every exception that it caused."""
-        findings = [self._exception(error) for error in self._errors()]
+        outcome, findings = self._judge([self._exception(error) for error in self._errors()])
+        return outcome, (*findings, *self.remarks)
+
+    def _judge(self, findings: list[Finding]) -> tuple[Any, tuple[Finding, ...]]:
         if not is_done(self._main):
             findings.append(Finding("deadlock", "the program waits for ever: nothing that could wake it up is left"))
             return None, tuple(findings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from simharness.core.step import Window
 from simharness.instrument import Instrumenter, instrumented, is_foreign, watch_modules
 from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
-from simharness.loop.guard import determinism_guard
+from simharness.loop.guard import determinism_guard, remark
 from simharness.loop.primitives import tracked_asyncio
 from simharness.program.execution import Check, Checks, ProgramExecution, ProgramFunction
 
@@ -117,6 +118,7 @@ def program_staged(
     with ExitStack() as stack:
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
+        stack.enter_context(_heard_logs())
         instrumenter = stack.enter_context(instrumented(packages, program=_plain(function)))
         stage = ProgramStage(function, check, semantics, faults, horizon_ns, latency, instrumenter)
         stage.run_base_order().close()  # to warm up
@@ -124,6 +126,25 @@ def program_staged(
         stack.enter_context(collected_between_executions())
         stage.judge_code()
         yield stage
+
+
+class _LoggedExceptions(logging.Handler):
+    """Remarks exceptions that the program logs and drops; asyncio's own messages are found elsewhere."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and record.name != "asyncio":
+            remark("swallowed", f"{record.name} logs {type(error).__name__}: {error} ({record.getMessage()})")
+
+
+@contextmanager
+def _heard_logs() -> Iterator[None]:
+    handler = _LoggedExceptions(logging.ERROR)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _plain(function: Any) -> Any:

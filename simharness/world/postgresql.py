@@ -13,7 +13,8 @@ from simharness.database.postgresql.database import PostgresqlDatabase
 from simharness.database.postgresql.own_server import OwnServer
 from simharness.database.postgresql.server import EmbeddedServer, Server
 from simharness.loop.guard import EPOCH_NS
-from simharness.loop.loop import Network, SimLoop
+from simharness.loop.loop import SimLoop
+from simharness.loop.network import Network
 from simharness.world.setting import Setting
 
 if TYPE_CHECKING:

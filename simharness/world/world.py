@@ -137,6 +137,7 @@ class World(LoopExecution):
         self.view.step = len(self.steps)
         step = super().perform(process, item, values)
         if self.misuse is not None:
+            self.close()
             raise self.misuse
         return step
 
@@ -187,7 +188,7 @@ class World(LoopExecution):
             self._refusals.take(self.view.answers)
         if self._judged is not None:
             self._judged.take(self.watch)
-        return self._outcome(), tuple(self.watch.findings)
+        return self._outcome(), (*self.watch.findings, *self.remarks)
 
     def _outcome(self) -> Any:
         return (self.view.snapshot, self.venue.snapshot(), self.running.memory())

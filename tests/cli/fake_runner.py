@@ -73,7 +73,7 @@ class FakeRunner:
         self.replayed.append(token)
         return self.outcome
 
-    def diagnose(self, cases: Sequence[Case]) -> list[str]:
+    def diagnose(self, cases: Sequence[Case], say: Callable[[str], None]) -> list[str]:
         self.cases = list(cases)
         return self.findings
 

@@ -12,7 +12,7 @@ from simharness.core.trace import digest
 from simharness.explore.campaign import Campaign
 from simharness.explore.strategy import build
 from simharness.loop.garbage import collected_between_executions
-from simharness.loop.loop import Network
+from simharness.loop.network import Network
 from simharness.loop.primitives import tracked_asyncio
 from simharness.program.execution import ProgramExecution
 
