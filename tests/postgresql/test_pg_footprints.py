@@ -6,12 +6,13 @@ import asyncio
 
 import asyncpg
 import pytest
-from pg_lab import FAR_DSN, connected
+from pg_lab import FAR_DSN, connected, prefer
 from test_pg_wire import Stage
 
 from simharness.core import name
 from simharness.core.footprint import CLOCK, conflicting, shared_keys
 from simharness.database.footprints import NOTHING
+from simharness.database.postgresql.statement import understand
 from simharness.errors import SelfCheckFailed
 
 
@@ -108,6 +109,49 @@ def test_bound_values_name_the_row(lab):
 def test_under_a_snapshot_statements_depend_on_each_other_and_on_every_commit(lab, level):
     lab.run(two([READ], ["SELECT status FROM bots WHERE id = 2"], f"BEGIN ISOLATION LEVEL {level}"))
     assert conflicting(*steps(lab, READ, "SELECT status FROM bots WHERE id = 2"))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT pg_catalog.lower(status) FROM bots WHERE id = 1",
+        "SELECT status FROM bots WHERE id = 1 AND note = 'pg_class'",
+        "SELECT b.status FROM bots b, pg_class c WHERE b.id = 1 AND c.relname = 'bots'",
+    ],
+)
+def test_a_query_that_mentions_the_catalog_is_no_introspection(lab, sql):
+    lab.run(two([sql], [WRITE]))
+    commits = [footprint for label, footprint in lab.agenda.footprints if label == "COMMIT"]
+    assert any(conflicting(lab.agenda.footprint(sql[:70]), footprint) for footprint in commits)
+
+
+@pytest.mark.parametrize(
+    ("sql", "instant"),
+    [
+        ("SELECT pg_catalog.pg_class.relname FROM pg_catalog.pg_class WHERE pg_catalog.pg_table_is_visible(oid)", True),
+        ("SELECT column_name FROM information_schema.columns", True),
+        ("SELECT mine(relname) FROM pg_class", False),
+        ("SELECT pg_catalog.now()", False),
+        ("SET CONSTRAINTS ALL IMMEDIATE", False),
+        ("SET search_path = public", True),
+    ],
+)
+def test_what_happens_at_once_touches_no_table_of_the_program(sql, instant):
+    assert understand(sql).instant is instant
+
+
+def test_discarding_a_session_that_holds_locks_is_an_event(lab):
+    async def program():
+        async with connected(2) as (holder, waiter):
+            await holder.execute("SELECT pg_advisory_lock(7)")
+            waiting = asyncio.get_running_loop().create_task(waiter.execute("SELECT pg_advisory_lock(7)"))
+            await asyncio.sleep(0)
+            await holder.execute("DISCARD ALL")
+            await waiting
+
+    taken = "execute: SELECT pg_advisory_lock(7)"
+    lab.run(program, prefer(taken, taken, "execute: DISCARD ALL"))
+    assert ("execute", "resume SELECT pg_advisory_lock(7)") in lab.agenda.trace
 
 
 def test_ddl_conflicts_with_everything(lab):

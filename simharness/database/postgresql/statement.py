@@ -15,10 +15,16 @@ _INTROSPECTION = re.compile(
     r"|information_schema|typeinfo)\b)(?!.*\b(?:pg_advisory|nextval|setval|pg_notify|pg_sleep|set_config)\b)",
     re.IGNORECASE | re.DOTALL,
 )
-_INSTANT = re.compile(
-    r"\s*(?:RESET|DISCARD|DEALLOCATE|CLOSE)\b|\s*SELECT\s+(?:pg_catalog\.)?version\(\)", re.IGNORECASE
+# What asyncpg sends in a shape that sqlglot does not read.
+_ASYNCPG_TYPES = re.compile(r"\s*WITH RECURSIVE typeinfo_tree\(", re.IGNORECASE)
+_CATALOG_FUNCTION = re.compile(
+    r"unknown function: (?:pg_(?!advisory|try_advisory|notify|sleep)\w+|format_type|generate_subscripts|to_reg\w+"
+    r"|has_\w+_privilege|(?:obj|col)_description)"
 )
-_POOL_RESET = re.compile(r"\s*SELECT\s+pg_advisory_unlock_all\(\)\s*;", re.IGNORECASE)
+_INSTANT = re.compile(r"\s*(?:RESET|DEALLOCATE|CLOSE)\b|\s*SELECT\s+(?:pg_catalog\.)?version\(\)", re.IGNORECASE)
+_POOL_RESET = re.compile(r"\s*SELECT\s+pg_advisory_unlock_all\(\)\s*;|\s*DISCARD\s+ALL\s*;?\s*$", re.IGNORECASE)
+# It runs the checks that were put off, which read other tables.
+_CONSTRAINTS = re.compile(r"\s*SET\s+CONSTRAINTS\b", re.IGNORECASE)
 _CURSOR = re.compile(r"\s*DECLARE\b.*?\bCURSOR\b.*?\bFOR\s+(.*)", re.IGNORECASE | re.DOTALL)
 _FETCH = re.compile(r"\s*(?:FETCH|MOVE)\b", re.IGNORECASE)
 _PARTIAL_ROLLBACK = re.compile(r"\s*ROLLBACK\s+(?:TRANSACTION\s+|WORK\s+)?TO\b", re.IGNORECASE)
@@ -101,17 +107,34 @@ def understand(sql: str) -> Statement:
     if cursor and shape.locking:
         # Its rows are locked when they are fetched, and a FETCH does not say which.
         shape = StatementShape(Verb.OTHER, unknown="a cursor that locks")
+    if _CONSTRAINTS.match(sql):
+        shape = StatementShape(Verb.OTHER, unknown="checks that were put off")
     setting = shape.verb in {Verb.BEGIN, Verb.SETTING} or (shape.verb is Verb.SAVEPOINT and not partial)
+    introspection = _introspects(sql, shape)
     return Statement(
         sql,
-        StatementShape(Verb.SELECT) if _INTROSPECTION.match(sql) else shape,
-        instant=setting or bool(_INSTANT.match(sql)) or bool(_INTROSPECTION.match(sql)),
+        StatementShape(Verb.SELECT) if introspection else shape,
+        instant=setting or introspection or bool(_INSTANT.match(sql)),
         ends=shape.verb in {Verb.COMMIT, Verb.ROLLBACK},
         partial_rollback=partial,
         isolates=snapshot,
         isolates_session=snapshot and bool(_SESSION_DEFAULT.search(sql)),
         listens=bool(_LISTEN.match(sql)),
         holds=bool(_ADVISORY.search(sql)),
+    )
+
+
+def _introspects(sql: str, shape: StatementShape) -> bool:
+    """Return whether a text looks at the catalog and at nothing else."""
+    if not _INTROSPECTION.match(sql) or _CLOCK.search(sql):
+        return False
+    if _ASYNCPG_TYPES.match(sql):
+        return True
+    if shape.verb is not Verb.SELECT or shape.locking:
+        return False
+    lowered = sql.lower()
+    return (not shape.unknown or bool(_CATALOG_FUNCTION.fullmatch(shape.unknown))) and all(
+        read.table.startswith("pg_") or f"information_schema.{read.table}" in lowered for read in shape.reads
     )
 
 
