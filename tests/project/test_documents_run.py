@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from simharness.scenario import load
+from simharness.scenario import discover, load
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -18,7 +20,15 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    # As in a pipe, whatever the terminal of whoever runs the tests is like.
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def without_times(table: str) -> str:
+    return re.sub(r" +\d+\.\d s", " … s", table)
 
 
 def test_the_tour_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
@@ -52,6 +62,18 @@ def test_the_verdicts_of_the_readme_are_those_that_the_scenario_expects() -> Non
     assert expected
 
 
+def test_the_table_of_verdicts_is_what_the_scenarios_expect() -> None:
+    """Renew with `python scripts/headline.py`."""
+    spec = importlib.util.spec_from_file_location("headline", ROOT / "scripts" / "headline.py")
+    assert spec is not None
+    assert spec.loader is not None
+    headline = importlib.util.module_from_spec(spec)
+    sys.modules["headline"] = headline
+    spec.loader.exec_module(headline)
+    cases = [case for scenario in discover([ROOT / "scenarios"]) for case in scenario.cases()]
+    assert headline.with_tables(README, headline.tables(headline.expected(cases))) == README
+
+
 def test_the_system_of_the_documentation_comes_out_as_documented(tmp_path: Path) -> None:
     bot, system = blocks("docs/writing-a-system.md", "python")
     (tmp_path / "my_bot.py").write_text(bot)
@@ -60,6 +82,8 @@ def test_the_system_of_the_documentation_comes_out_as_documented(tmp_path: Path)
     result = run(["-m", "simharness", "run", "fills.yaml", "--quiet"], tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 cases: 1 proven, 1 violated; every expectation is met" in result.stdout
+    shown = re.findall(r"```\n(fills\n.*?)```", (ROOT / "docs/writing-a-system.md").read_text(), re.DOTALL)
+    assert [without_times(each) for each in shown] == [without_times(result.stdout.split("\n\n")[-2] + "\n")]
 
 
 def test_the_scenario_of_the_documentation_is_valid(tmp_path: Path) -> None:
