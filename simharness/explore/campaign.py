@@ -123,7 +123,7 @@ class Campaign:
 
     def run(self) -> None:
         """Search until the tree is exhausted or a limit is met; Ctrl-C ends it with what is known."""
-        with _interrupts() as pressed:
+        with interrupts() as pressed:
             for execution in self.search.executions():
                 self._judge(execution)
                 if self.progress is not None:
@@ -353,7 +353,7 @@ def _first_of_each(findings: tuple[Finding, ...]) -> list[Finding]:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
+def interrupts() -> Iterator[Callable[[], bool]]:
     """Let Ctrl-C wait for the end of an execution; signals can only be caught in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

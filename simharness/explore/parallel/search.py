@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NoReturn
 
 from simharness.core.execution import Program
 from simharness.core.step import Step
@@ -20,6 +19,7 @@ from simharness.explore.exhaustive.dpor import DporSearch
 from simharness.explore.frozen import freeze_statistics, thaw_statistics
 from simharness.explore.parallel.handover import freeze_tree, shared_tree, thaw_tree
 from simharness.explore.parallel.leaf import Leaf
+from simharness.explore.parallel.processes import dismiss, how_it_ended, start
 from simharness.explore.parallel.tree import Place, Taken, Tree
 from simharness.explore.parallel.wire import Reader, Writer
 from simharness.explore.parallel.worker import Done, Failed, Opener, serve
@@ -29,9 +29,6 @@ from simharness.explore.strategy import Summary
 
 # Before that, one process is faster: others have to import what they execute.
 PATIENCE_S = 3.0
-
-# How long a process may take to end by itself once its connection is closed.
-_GRACE_S = 5.0
 
 
 class DistantExecution:
@@ -162,16 +159,10 @@ class ParallelSearch:
         return None
 
     def _start(self) -> list[_Worker]:
-        # spawn: a forked child would share open database handles and whatever else this process holds.
-        context = multiprocessing.get_context("spawn")
         workers: list[_Worker] = []
         try:
             for _ in range(self._jobs):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=serve, args=(theirs, self._opener), daemon=True)
-                workers.append(_Worker(process, ours, Writer(), Reader()))
-                process.start()
-                theirs.close()
+                workers.append(_Worker(*start(serve, self._opener), Writer(), Reader()))  # noqa: PERF401 — all that were started are dismissed when one is not
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             _dismiss(workers)
             raise ScenarioError(f"several processes need a program that each of them can import: {error}") from None
@@ -241,21 +232,9 @@ def _path(before: list[tuple[int, tuple[int, ...]]], taken: list[Taken]) -> Path
     return [*before, *[(step.process, step.values) for step in taken]]
 
 
-def _failed(worker: _Worker) -> None:
-    worker.process.join(_GRACE_S)
-    code = worker.process.exitcode
-    how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-    raise SimharnessError(f"a process of the search {how}; nothing is claimed")
+def _failed(worker: _Worker) -> NoReturn:
+    raise SimharnessError(f"a process of the search {how_it_ended(worker.process)}; nothing is claimed")
 
 
 def _dismiss(workers: list[_Worker]) -> None:
-    """End the processes: those that are in the middle of something have a moment, then they are killed."""
-    for worker in workers:
-        worker.connection.close()
-    for worker in workers:
-        if worker.process.pid is None:
-            continue
-        worker.process.join(_GRACE_S)
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+    dismiss((worker.process, worker.connection) for worker in workers)
