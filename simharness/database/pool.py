@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -50,15 +51,30 @@ def commuting_checkouts() -> Iterator[None]:
         Pool._create_connection = original  # type: ignore[method-assign]  # as it was
 
 
+# Engines that outlive an execution, as long as anybody has them.
+_kept: WeakSet[AsyncEngine] = WeakSet()
+
+
 def renewed(engine: AsyncEngine) -> AsyncEngine:
     """Give an engine an empty pool, as if its process had just begun; its compiled statements stay.
 
     A new engine for every execution compiles the same statements again each time, which takes longer than running
     them. What stays is a function of the statements and of the database's version, so no execution can tell.
     """
+    _kept.add(engine)
+    _empty(engine)
+    return engine
+
+
+def empty_kept_pools() -> None:
+    """Drop the connections of an execution that is over; what they say about it is for the caller to silence."""
+    for engine in list(_kept):
+        _empty(engine)
+
+
+def _empty(engine: AsyncEngine) -> None:
     # Not closed: the seam has cut the connections of the execution before.
     engine.sync_engine.dispose(close=False)
-    return engine
 
 
 async def warm_up(engine: AsyncEngine, connections: int = 5) -> None:

@@ -70,7 +70,7 @@ class BotSystem:
 
     def engine(self, url: str) -> AsyncEngine:
         """Return the engine of all executions, with an empty pool."""
-        self._engine = create_async_engine(url) if self._engine is None else renewed(self._engine)
+        self._engine = renewed(create_async_engine(url) if self._engine is None else self._engine)
         return self._engine
 
     def create(self, connection: Connection, setting: Setting) -> None:

@@ -11,7 +11,7 @@ from simharness.core.execution import Program
 from simharness.database.pool import commuting_checkouts, loaded_by
 from simharness.instrument import Instrumenter, adopt, instrumented, is_foreign, watch_modules
 from simharness.invariants.serial import SerialOutcomes
-from simharness.loop.garbage import collected_between_executions
+from simharness.loop.garbage import collect, collected_between_executions
 from simharness.loop.guard import determinism_guard
 from simharness.loop.primitives import tracked_asyncio
 from simharness.world.databases import Port, open_database
@@ -111,6 +111,8 @@ class Stage:
 def staged(setting: Setting, system: System) -> Iterator[Stage]:
     """Prepare a case: database, patches, warm-up."""
     with ExitStack() as stack:
+        # Last of all: until then the database holds on to the connections of the last execution.
+        stack.callback(collect)
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
         stack.enter_context(commuting_checkouts())

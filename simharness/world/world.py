@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simharness.core import lane, name
 from simharness.core.step import Kind, Step
 from simharness.core.verdict import Finding
+from simharness.database.pool import empty_kept_pools
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
 from simharness.invariants.view import View
@@ -253,5 +254,6 @@ class World(LoopExecution):
             # What the program held complains about being dropped (asyncpg's connections do): here nobody listens.
             self.__dict__.pop("running", None)
             self.__dict__.pop("clients", None)
+            empty_kept_pools()
         if self._instrumenter is not None:
             self._instrumenter.end_execution()
