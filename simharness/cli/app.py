@@ -137,7 +137,11 @@ def run(
     width: Width = None,
     color: Color = None,
 ) -> Command:
-    """Explore every interleaving of the scenarios and hold what comes out against what they expect."""
+    """Explore every interleaving; compare with what is expected.
+
+    Exit codes: 0 every expectation is met (with none stated: nothing is violated), 1 one is missed, 2 bad input,
+    3 something could not be controlled, 130 interrupted, with what is known written.
+    """
     return _command(
         "run",
         paths=paths,
@@ -183,7 +187,10 @@ def check(paths: Paths) -> Command:
     name="list", options_metavar="[PATH]...", context_settings={"allow_extra_args": True, "default_map": _FLAGS}
 )
 def list_(context: typer.Context) -> Command:
-    """Show scenarios (those below PATH, or `scenarios/`), invariants, faults, strategies and semantics."""
+    """Show scenarios, invariants, faults, strategies, semantics.
+
+    The scenarios are those below PATH, or in `scenarios/`.
+    """
     return _command("listing", paths=[Path(word) for word in context.args])
 
 
@@ -195,7 +202,11 @@ def schema() -> Command:
 
 @app.command()
 def doctor(paths: Paths, case: CaseFilter = None) -> Command:
-    """Hunt for nondeterminism: what would make two runs of one schedule differ."""
+    """Hunt for what makes two runs of one schedule differ.
+
+    Runs some schedules twice in this process and again in others with other hash seeds, and compares them step by
+    step. 0: nothing found, 3: something.
+    """
     return _command("doctor", paths=paths, case=case or [])
 
 
@@ -203,5 +214,8 @@ def doctor(paths: Paths, case: CaseFilter = None) -> Command:
 def verify(
     certificate: Annotated[Path, typer.Argument(metavar="CERTIFICATE", help="A certificate that a run has written.")],
 ) -> Command:
-    """Execute a sample of what a certificate claims again and check its counts."""
+    """Explore what a certificate claims again and compare.
+
+    0: everything is as stated, 1: something is not.
+    """
     return _command("verify", path=certificate)

@@ -65,6 +65,8 @@ def main(
     # Files first: whatever happens to the terminal from here on, they are there.
     written = _write(result, json, junit)
     _print(result, on, sys.stdout, quiet=quiet, cases=len(cases))
+    if report is not None and result.cases:
+        out(f"timelines and certificates are in {report}")
     return max(result.exit_code, written)
 
 

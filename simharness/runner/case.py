@@ -183,7 +183,7 @@ def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | 
     if case.explore.strategy != "dpor" or case.explore.bounded or folder is None:
         return None, _alone_or_not(case, options, stage, stage.program, case.explore.faults), None
     stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
-    code = code_fingerprint([Path(case.scenario.path)])
+    code = code_fingerprint([Path(case.scenario.path), *stage.sources()])
     checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
     if options.resume and checkpoint.file.exists():
 

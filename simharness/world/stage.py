@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from simharness.core.execution import Program
@@ -89,6 +92,16 @@ class Stage:
         found = {f"code of {module} ran that is neither tracked nor known" for module in self.foreign}
         found |= {f"a store to {hole} reaches no reader's footprint" for hole in self.instrumenter.holes}
         return sorted(found | self.elsewhere.holes)
+
+    def sources(self) -> list[Path]:
+        """Return the files and folders of the program under test: a search kept on disk belongs to one state of it."""
+        found = [inspect.getfile(type(self.system))]
+        for package in self.system.watched:
+            spec = find_spec(package)
+            if spec is not None:
+                found += spec.submodule_search_locations or [spec.origin or ""]
+        # Sorted, each once: the order of packages says nothing.
+        return sorted({Path(each) for each in found if each and Path(each).exists()})
 
     def coarse(self) -> list[str]:
         """Return where steps count as touching more than they do: sound, and slower."""
