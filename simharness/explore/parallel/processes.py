@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 # How long a process may take to end by itself once its connection is closed.
-GRACE_S = 5.0
+GRACE_S = 15.0
 
 
 def start(target: Callable[..., None], *arguments: Any, daemon: bool = True) -> tuple[BaseProcess, Connection]:
