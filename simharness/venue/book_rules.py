@@ -1,4 +1,4 @@
-"""The part of the monitor that keeps its own books: I5, and reduce-only of I7."""
+"""The part of the monitor that keeps its own books: I5, reduce-only of I7, and the positions of I11."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from simharness.errors import IllegalVenue
+from simharness.venue.event import PositionUpdate
 from simharness.venue.ledger import Entry, EntryKind
 from simharness.venue.market import Market
 from simharness.venue.order import Order, PositionSide, Trade
@@ -76,6 +77,19 @@ class BookRules:
             if balances.get(asset, _ZERO) != expected:
                 raise IllegalVenue(
                     f"I5: balance {asset} is {balances.get(asset)}; trades, fees and funding say {expected}"
+                )
+
+    def check_converged(self, read: Iterable[PositionUpdate]) -> None:
+        """Compare what a read of the positions says with these books, once nothing is under way.
+
+        Raises:
+            IllegalVenue: I11 they differ.
+        """
+        said = {(update.symbol, update.side): update.quantity for update in read}
+        for key in sorted(self._quantities.keys() | said.keys()):
+            if said.get(key, _ZERO) != self._quantities.get(key, _ZERO):
+                raise IllegalVenue(
+                    f"I11: a read says position {key[0]} is {said.get(key)}, its trades say {self._quantities.get(key)}"
                 )
 
     def _add(self, asset: str, amount: Decimal) -> None:

@@ -18,7 +18,7 @@ from simharness.faults.plan import FaultPlan
 from simharness.venue.clock import VenueClock
 from simharness.venue.drivers import price_path, repeated
 from simharness.venue.engine import MatchingEngine, share_of
-from simharness.venue.event import ExecutionReport, Topic, VenueEvent
+from simharness.venue.event import ExecutionReport, PositionUpdate, Topic, VenueEvent
 from simharness.venue.gateway import Gateway
 from simharness.venue.ledger import EntryKind, Ledger
 from simharness.venue.links import Request, Session, Streams
@@ -292,17 +292,22 @@ class Venue:
             self.ledger.sorted(),
         )
 
-    def check_quiet(self) -> None:
+    def check_quiet(self, *, crashed: bool = False) -> None:
         """Check the venue's own output when nothing is under way any more; call it outside of steps.
+
+        Args:
+            crashed: whether a client was cut off, so that its requests and their answers are lost.
 
         Raises:
             IllegalVenue: with the rule that is broken; a bug of the simulation, not of the program.
         """
-        self.monitor.quiet()
+        self.monitor.quiet(every_answer=not crashed)
         balances = {asset: self._store.balance(asset) for asset in self._store.assets}
         self.monitor.books.check(balances, self.positions())
         read = self.gateway.fetch_open_orders(None).call()
         self.monitor.orders.check_converged(self.orders(), cast("tuple[Order, ...]", read))
+        held = self.gateway.fetch_positions(()).call()
+        self.monitor.books.check_converged(cast("tuple[PositionUpdate, ...]", held))
 
     # Actions
 

@@ -176,7 +176,12 @@ class World(LoopExecution):
         return self.crashes.last(super().enabled())
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
-        """Return the final state and everything that is wrong with this execution."""
+        """Return the final state and everything that is wrong with this execution.
+
+        Raises:
+            IllegalVenue: the venue itself did what no venue may do; then nothing is claimed.
+        """
+        self.venue.check_quiet(crashed=self.view.crashed)
         if self.database is not None and self.database.changed():
             self.watch.committed()
         self.view.memory = self.running.memory()

@@ -373,6 +373,15 @@ def test_i11_an_order_that_ended_in_silence() -> None:
         watch.orders.check_converged([order(status=OrderStatus.CANCELED)], [order()])
 
 
+def test_i11_a_read_that_misses_a_position() -> None:
+    """The books follow the trades; a replica that never catches up is caught."""
+    agenda, venue = good_venue()
+    agenda.step(lambda: place_order(venue, OrderRequest(PERP, Side.BUY, OrderType.MARKET, Decimal(1))))
+    venue.monitor.books.check_converged(venue.gateway.fetch_positions(()).call())  # type: ignore[arg-type]  # updates
+    with fires("I11"):
+        venue.monitor.books.check_converged([])
+
+
 # A broken venue as a whole, and the good one
 
 

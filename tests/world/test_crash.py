@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from simharness.core.step import Kind
+from simharness.errors import IllegalVenue
 from simharness.systems.bots import bot_service
 from simharness.world.crash import _LIFE
 from simharness.world.setting import Command, Given, Setting
@@ -172,3 +174,14 @@ def test_without_the_fault_nothing_is_offered_or_recorded() -> None:
 def _heads(world: World) -> list[Any]:
     queues = world.loop.queues
     return [queues.head(process) for process in queues.processes()]
+
+
+def test_a_venue_that_breaks_its_own_rules_is_no_finding_against_the_program(stage: Stage) -> None:
+    world = stage.world()
+    try:
+        _finish(world)
+        world.venue._store._balances["USDT"] = Decimal(1)
+        with pytest.raises(IllegalVenue, match=r"^I5: "):
+            world.conclude()
+    finally:
+        world.close()
