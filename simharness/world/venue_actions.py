@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from simharness.core.agenda import Agenda
+from simharness.core.time import parse_duration_ns
 from simharness.errors import ScenarioError
 from simharness.faults.plan import FaultPlan
-from simharness.venue import Market, OrderQuery, Rules, Side, Topic, Venue
+from simharness.venue import Market, OrderQuery, PositionSide, Rejected, Rules, Side, Topic, Venue
 from simharness.world.setting import Command, Given, Setting
 
-_MARKET_KEYS = frozenset({"symbol", "price", "hedge", "market_fills", "mark_updates", "exposure_limit"})
+_MARKET_KEYS = frozenset(
+    {"symbol", "price", "hedge", "market_fills", "mark_updates", "exposure_limit", "price_path", "funding"}
+)
 
 
 def open_venue(agenda: Agenda, setting: Setting) -> Venue:
@@ -76,11 +80,42 @@ def _rules(setting: Setting) -> Rules:
     )
 
 
+def start_markets(venue: Venue, setting: Setting) -> None:
+    """Start what moves by itself in virtual time: ``price_path: [1s 101, 5s 94]``, ``funding: {rate, every, times}``.
+
+    Each delay of a path counts from the move before it.
+
+    Raises:
+        ScenarioError: a path or a funding makes no sense.
+    """
+    for each in markets(setting):
+        symbol = each.values["symbol"]
+        try:
+            path = [_move(text) for text in each.values.get("price_path", ())]
+            if path:
+                venue.start_price_path(symbol, path)
+            funding = dict(each.values.get("funding") or {})
+            if funding:
+                rate, every = Decimal(str(funding.pop("rate"))), parse_duration_ns(str(funding.pop("every")))
+                venue.start_funding(symbol, rate, every, int(funding.pop("times", 1)))
+        except KeyError as error:
+            raise ScenarioError(f"{each.where} funding needs {error.args[0]!r}".lstrip()) from None
+        except (ValueError, ArithmeticError, Rejected) as error:
+            raise ScenarioError(f"{each.where} {error}".lstrip()) from None
+        if funding:
+            raise ScenarioError(f"{each.where} funding has no {min(funding)!r}; it has rate, every, times".lstrip())
+
+
+def _move(text: object) -> tuple[int, Decimal]:
+    delay, _, price = str(text).partition(" ")
+    return parse_duration_ns(delay), Decimal(price)
+
+
 def offer(venue: Venue, command: Command, process: int, over: Callable[[], None]) -> None:
     """Offer the action of a ``venue`` command in ``process``; ``over`` is called when it has happened.
 
     Forms: ``fill SYMBOL [buy|sell]``, ``cancel SYMBOL [buy|sell]``, ``price SYMBOL PRICE…``, ``disconnect TOPIC``,
-    ``expire listen-keys``.
+    ``expire listen-keys``, ``liquidate SYMBOL [long|short]``, ``fund SYMBOL RATE``, ``announce SYMBOL [long|short]``.
 
     Raises:
         ScenarioError: the command is none of these.
@@ -134,10 +169,33 @@ def _expire(venue: Venue, words: list[str], args: Any, process: int) -> None:
     venue.offer_listen_key_expiry(process=process)
 
 
+def _position_side(words: list[str]) -> PositionSide:
+    return PositionSide(words[1]) if len(words) > 1 else PositionSide.BOTH
+
+
+def _liquidate(venue: Venue, words: list[str], args: Any, process: int) -> None:
+    del args
+    venue.offer_liquidation(words[0], _position_side(words), process=process)
+
+
+def _announce(venue: Venue, words: list[str], args: Any, process: int) -> None:
+    del args
+    venue.offer_position_update(words[0], _position_side(words), process=process)
+
+
+def _fund(venue: Venue, words: list[str], args: Any, process: int) -> None:
+    del args
+    symbol, rate = words[0], Decimal(words[1])
+    venue.offer(f"funding of {symbol} at {rate}", partial(venue.engine.fund, symbol, rate, "by hand"), process=process)
+
+
 _ACTIONS: dict[str, Callable[[Venue, list[str], Any, int], None]] = {
     "fill": _fill,
     "cancel": _cancel,
     "price": _price,
     "disconnect": _disconnect,
     "expire": _expire,
+    "liquidate": _liquidate,
+    "announce": _announce,
+    "fund": _fund,
 }

@@ -24,7 +24,7 @@ from simharness.world.crash import OF_THE_PROGRAM, Crashes
 from simharness.world.judged import Judged
 from simharness.world.refusals import Refusals
 from simharness.world.setting import Command, Setting
-from simharness.world.venue_actions import offer, open_venue
+from simharness.world.venue_actions import offer, open_venue, start_markets
 from simharness.world.watch import ComplaintHandler, Watch, observed
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class World(LoopExecution):
             database.changed()
         variables = system.variables(setting.given)
         self.clients = Clients(self, variables)
+        self.call(lambda: start_markets(self.venue, setting))
         self.call(self.clients.open)
         self.call(self.crashes.offer)
 
