@@ -111,12 +111,28 @@ def _print(result: RunResult, on: Terminal, stream: TextIO, *, quiet: bool, case
             _draw(each, console)
     rows = [_row(each) for each in result.cases]
     of = cases if result.interrupted else None
+    for warning in _warnings(result):
+        note(f"warning: {warning}")
     emit(console, verdict_table(rows, on.width, ascii_only=on.ascii_only, cases=of))
-    for each in result.cases:
-        for warning in each.warnings:
-            note(f"warning: {each.title}: {warning.invariant} {warning.message}")
     if result.interrupted:
         out("interrupted: this is what is known so far; `--resume` goes on from here")
+
+
+def _warnings(result: RunResult) -> list[str]:
+    """Return each warning once for a scenario, with the cases that it is about."""
+    about: dict[tuple[str, str], list[CaseResult]] = {}
+    for each in result.cases:
+        for warning in each.warnings:
+            about.setdefault((each.scenario, f"{warning.invariant} {warning.message}"), []).append(each)
+    sentences = []
+    for (scenario, text), cases in about.items():
+        of = sum(each.scenario == scenario for each in result.cases)
+        if len(cases) == 1:
+            where = cases[0].title
+        else:
+            where = f"{scenario}, all {of} cases" if len(cases) == of else f"{scenario}, {len(cases)} of {of} cases"
+        sentences.append(f"{where}: {text}")
+    return sentences
 
 
 def _draw(result: CaseResult, console: Console) -> None:

@@ -79,8 +79,19 @@ def test_quiet_says_nothing_on_the_way_and_draws_only_what_failed(simharness: Ca
 def test_warnings_go_to_stderr(simharness: Call, runner: Any) -> None:
     warning = Finding("S12", "an await under a lock", warning=True)
     runner.judge = lambda case: CaseResult.of(case, Verdict.VIOLATED, warnings=(warning,))
-    said = simharness("run", "scenarios", "--case", "policy=bad")
+    said = simharness("run", "scenarios", "--case", "policy=bad", "--case", "database=sqlite")
     assert "warning: demo policy=bad database=sqlite: S12 an await under a lock" in said.err
+
+
+def test_a_warning_of_several_cases_is_said_once(simharness: Call, runner: Any) -> None:
+    warning = Finding("S12", "an await under a lock", warning=True)
+    runner.judge = lambda case: CaseResult.of(
+        case, Verdict.PASSED, warnings=(warning,) if case.values["policy"] == "bad" else ()
+    )
+    said = simharness("run", "scenarios", "--quiet")
+    assert said.err == "warning: demo, 2 of 4 cases: S12 an await under a lock\n"
+    said = simharness("run", "scenarios", "--quiet", "--case", "policy=bad")
+    assert said.err == "warning: demo, all 2 cases: S12 an await under a lock\n"
 
 
 def test_options_reach_the_runner(simharness: Call, runner: Any) -> None:

@@ -91,3 +91,8 @@ def test_the_scenario_of_the_documentation_is_valid(tmp_path: Path) -> None:
         scenario = tmp_path / f"{number}.yaml"
         scenario.write_text(blocks(document, "yaml")[0])
         assert load(scenario).cases()
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        assert f"(docs/{page.name}" in README, page.name
