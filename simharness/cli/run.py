@@ -15,6 +15,7 @@ from simharness.core.verdict import Verdict
 from simharness.errors import ScenarioError
 from simharness.report.layout import emit
 from simharness.report.table import VerdictRow, verdict_table
+from simharness.report.timeline import also
 from simharness.runner import json_output
 from simharness.runner import junit as junit_output
 from simharness.runner.observer import Observer, Silent
@@ -64,7 +65,7 @@ def main(
     result = _observed(cases, options, quiet=quiet, wishes=wishes)
     # Files first: whatever happens to the terminal from here on, they are there.
     written = _write(result, json, junit)
-    _print(result, on, sys.stdout, quiet=quiet, cases=len(cases))
+    _print(result, on, sys.stdout, quiet=quiet, full=wishes.full, cases=len(cases))
     if report is not None and result.cases:
         out(f"timelines and certificates are in {report}")
     return max(result.exit_code, written)
@@ -103,12 +104,12 @@ def _write(result: RunResult, json: Path | None, junit: Path | None) -> ExitCode
     return code
 
 
-def _print(result: RunResult, on: Terminal, stream: TextIO, *, quiet: bool, cases: int) -> None:
+def _print(result: RunResult, on: Terminal, stream: TextIO, *, quiet: bool, full: bool, cases: int) -> None:
     """Print the timelines, then the table, then what else there is to know: what matters most stands last."""
     console = rich_console(stream, on)
     for each in result.cases:
         if not (quiet and each.ok):
-            _draw(each, console)
+            _draw(each, console, on, full=full)
     rows = [_row(each) for each in result.cases]
     of = cases if result.interrupted else None
     for warning in _warnings(result):
@@ -135,13 +136,21 @@ def _warnings(result: RunResult) -> list[str]:
     return sentences
 
 
-def _draw(result: CaseResult, console: Console) -> None:
+def _draw(result: CaseResult, console: Console, on: Terminal, *, full: bool) -> None:
+    """Print the timelines; what the same order violates besides is told below it, unless all is wanted."""
+    drawn: set[str] = set()
     for counterexample in result.counterexamples:
         drawing = result.timelines.get(counterexample.token)
-        if drawing is not None:
-            # The runner, which knows no rich, carries it under the name of a protocol.
-            emit(console, cast("Text", drawing))
-            console.print()
+        if drawing is None or (counterexample.digest in drawn and not full):
+            continue
+        drawn.add(counterexample.digest)
+        # The runner, which knows no rich, carries it under the name of a protocol.
+        emit(console, cast("Text", drawing))
+        if not full:
+            for other in result.counterexamples:
+                if other is not counterexample and other.digest == counterexample.digest:
+                    emit(console, also(other.finding, other.token, on.width, ascii_only=on.ascii_only))
+        console.print()
 
 
 def _row(result: CaseResult) -> VerdictRow:

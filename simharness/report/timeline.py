@@ -87,6 +87,20 @@ def render(
     return text if color else layout.plain(text)
 
 
+def also(finding: Finding, token: str, width: int, *, ascii_only: bool = False) -> Text:
+    """Return what stands below a timeline about another finding of the same execution.
+
+    Args:
+        finding: the other one.
+        token: replays it.
+        width: columns to fill.
+        ascii_only: use no character beyond ASCII.
+    """
+    message = layout.clean(f"{finding.invariant} {finding.message}", ascii_only=ascii_only)
+    lines = layout.labelled("Also", layout.wrap(message, width - 8))
+    return layout.join([*lines, *layout.labelled("Replay", [f"simharness replay {token}"])])
+
+
 def to_text(
     failing: RecordedExecution,
     passing: RecordedExecution | None,

@@ -11,10 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from simharness.cli.live import live_display
 from simharness.cli.progress import LineObserver
-from simharness.core.verdict import Finding, Verdict
+from simharness.core.schedule import Schedule
+from simharness.core.token import Token
+from simharness.core.verdict import Counterexample, Finding, Verdict
 from simharness.errors import Nondeterminism, ScenarioError
 from simharness.runner.observer import Progress
 from simharness.runner.result import CaseResult
@@ -60,6 +63,26 @@ def test_timelines_come_as_they_are_and_before_the_table(simharness: Call) -> No
     said = simharness("run", "scenarios", "--case", "database=sqlite")
     assert ">>A [order] of demo policy=bad database=sqlite\n" in said.out
     assert said.out.index(">>A") < said.out.index("every expectation is met")
+
+
+def test_one_order_is_drawn_once_for_all_that_it_violates(simharness: Call, runner: Any) -> None:
+    """The other findings stand below it with their tokens; --full draws each."""
+
+    def judge(case: Case) -> CaseResult:
+        tokens = {invariant: Token(case.subject, 7, Schedule(), invariant).encode() for invariant in ("Q5", "S16")}
+        found = tuple(
+            Counterexample(Finding(invariant, "it broke"), Schedule(), "d" * 16, token, True, 1)
+            for invariant, token in tokens.items()
+        )
+        timelines = {token: Text(f"drawn {invariant}") for invariant, token in tokens.items()}
+        return CaseResult.of(case, Verdict.VIOLATED, counterexamples=found, timelines=timelines)
+
+    runner.judge = judge
+    words = ("run", "scenarios", "--case", "policy=bad", "--case", "database=sqlite")
+    said = simharness(*words).out
+    assert (said.count("drawn Q5"), said.count("drawn S16")) == (1, 0)
+    assert "Also    S16 it broke\nReplay  simharness replay sh1-" in said
+    assert simharness(*words, "--full").out.count("drawn ") == 2
 
 
 def test_progress_goes_to_stderr_one_line_for_each_case(simharness: Call) -> None:
