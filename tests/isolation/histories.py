@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from simharness.database.pool import warm_up
-from simharness.explore.campaign import Campaign
+from simharness.explore.campaign import Campaign, Limits
 from simharness.explore.strategy import build
 from simharness.invariants.snapshot import Memory, Snapshot
 from simharness.world.setting import Command, Given, Setting
@@ -102,14 +102,28 @@ def code_of(failure: DBAPIError) -> str:
 
 def outcomes(scripts: tuple[tuple[str, ...], ...], final: str, begin: str = "", **setting: Any) -> set[Outcome]:
     """Return what every interleaving of two scripts comes to; fails unless the search is exhausted."""
+    with _staged(scripts, final, begin, setting) as stage:
+        return _search(stage, "dpor", final)
+
+
+def sampled(scripts: tuple[tuple[str, ...], ...], final: str, executions: int, **setting: Any) -> set[Outcome]:
+    """Return what random walks come to, which know nothing of what depends on what."""
+    with _staged(scripts, final, "", setting) as stage:
+        return _search(stage, "random", final, executions)
+
+
+def _staged(scripts: tuple[tuple[str, ...], ...], final: str, begin: str, setting: dict[str, Any]) -> Any:
     commands = tuple(Command("play", number, name=f"play-{number}") for number in range(2))
-    found = set()
-    with staged(Setting(commands=commands, **setting), Histories(scripts, final, begin)) as stage:
-        campaign = Campaign(stage.program, build("dpor", stage.program, seed=0), stock=True)
-        campaign.search = _Noting(campaign.search, stage, final, found)
-        campaign.run()
-        assert campaign.exhausted
-        assert not stage.holes()
+    return staged(Setting(commands=commands, **setting), Histories(scripts, final, begin))
+
+
+def _search(stage: Any, strategy: str, final: str, executions: int | None = None) -> set[Outcome]:
+    found: set[Outcome] = set()
+    campaign = Campaign(stage.program, build(strategy, stage.program, seed=0), Limits(executions), stock=True)
+    campaign.search = _Noting(campaign.search, stage, final, found)
+    campaign.run()
+    assert campaign.exhausted or executions is not None
+    assert not stage.holes()
     return found
 
 
