@@ -129,9 +129,6 @@ class RunningAccounts:
             return await books.filling.reprice(self._engine)
         if command.target == "expect":
             return await self._expect(command.args)
-        if command.target == "filling":
-            # A fill comes from the exchange, not from a client.
-            current_lane.set("handler")
         way = self._ways.get(command.target)
         if way is None:
             known = ", ".join(("change_price", "reprice", "expect", *self._ways))

@@ -1,4 +1,4 @@
-"""Writes the golden timelines of PostgreSQL anew: `python tests/scenarios/renew_golden.py`.
+"""Writes the golden timelines of PostgreSQL anew: `python tests/scenarios/renew_golden.py [SCENARIO…]`.
 
 Each is what `simharness replay` draws for a token, which stands in its last lines. The published fix of the bot manager
 is refuted by shorter orders too; its golden is the shortest in which the handler's UPDATE waits for the endpoint's row
@@ -7,6 +7,7 @@ lock and then overwrites what was committed.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from simharness.core.execution import Execution
@@ -55,6 +56,8 @@ def drawn(token: str) -> str:
 
 def main() -> None:
     for scenario, key, way, invariant in GOLDEN_CASES:
+        if sys.argv[1:] and scenario not in sys.argv[1:]:
+            continue
         (found,) = discover([ROOT / "scenarios" / f"{scenario}.yaml"])
         (case,) = found.cases({key: [way], "database": ["postgresql"]})
         with staged(setting_of(case), system_of(case)) as stage:
