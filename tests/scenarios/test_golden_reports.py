@@ -56,5 +56,7 @@ def test_the_golden_timeline_of_the_published_fix_tells_how_it_breaks_on_postgre
 def test_the_golden_timeline_of_the_deadlock_shows_the_cycle() -> None:
     golden = (GOLDEN / name_of("deadlock-update-fill", "order-first", "S13")).read_text(encoding="utf-8")
     told = re.sub(r"[\s│┊]+|\S+\.py:\d+", " ", golden)
-    assert re.search(r"closes a cycle of waits \[deadlock: +(endpoint(?: 2)?) +→ +(?!\1 )(endpoint(?: 2)?) +→ +\1\]", told)
+    one, other = "endpoint", "endpoint 2"
+    cycles = [rf"\[deadlock: +{a} +→ +{b} +→ +{a}\]" for a, b in ((one, other), (other, one))]
+    assert re.search("|".join(cycles), told)
     assert "ROLLBACK deadlock detected" in golden
