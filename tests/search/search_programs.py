@@ -34,6 +34,26 @@ def program(function: Coroutines, **options: Any) -> Program:
     return lambda: ProgramExecution(function, **options)
 
 
+def one_at_a_time(start: Program) -> Program:
+    """Return the same program, which refuses to start while an execution of it runs, as a database would."""
+    running: list[Execution] = []
+
+    def begin() -> Execution:
+        assert not running, "there is one database, one heap, one running execution"
+        execution = start()
+        close = execution.close
+
+        def end() -> None:
+            close()
+            running.clear()
+
+        execution.close = end  # type: ignore[method-assign]  # the explorer calls it by name
+        running.append(execution)
+        return execution
+
+    return begin
+
+
 def first(search: Search, count: int) -> Iterator[Execution]:
     """Yield the first executions of a search."""
     return islice(search.executions(), count)
