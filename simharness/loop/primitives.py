@@ -31,6 +31,8 @@ PRIMITIVES: tuple[type, ...] = (
     queues.Queue,
     asyncio.TaskGroup,
     asyncio.Timeout,
+    # From 3.13 on as_completed() keeps in an object what it kept in a closure.
+    *([tasks._AsCompletedIterator] if hasattr(tasks, "_AsCompletedIterator") else []),
 )
 
 _GATHER: Any = tasks._GatheringFuture  # type: ignore[attr-defined]  # private, but the class that gather() returns
