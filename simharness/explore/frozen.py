@@ -45,9 +45,9 @@ class ResumableExplorer(OptimalExplorer):
             for position, (frame, step) in enumerate(zip(self.frames, steps, strict=False)):
                 if frame.current != ((step.process, step.values), Asleep(step.footprint, step.options)):
                     raise ReplayDiverged(position, "what was frozen", f"another footprint of {step}")
-            self._plan(steps, order)
         finally:
-            execution.close()
+            execution.close()  # before probes: there is one database, one heap, one running execution
+        self._plan(steps, order)
         self._retreat()
 
 
