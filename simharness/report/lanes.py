@@ -83,8 +83,14 @@ def lanes_of(operations: Iterable[Operation]) -> tuple[str, ...]:
         target = target_of(operation)
         if target is not None:
             seen.setdefault(target)
-    first = [lane for lane in _KNOWN if lane in seen and lane != "database"]
-    others = [lane for lane in seen if lane not in _KNOWN]
+    # A second endpoint stands beside the first.
+    first = [
+        lane
+        for known in _KNOWN
+        for lane in sorted(seen, key=lambda each: (each != known, each))
+        if known != "database" and (lane == known or lane.startswith(f"{known} "))
+    ]
+    others = [lane for lane in seen if lane not in (*first, *_KNOWN)]
     return (*first, *others, *(["database"] if "database" in seen else []))
 
 

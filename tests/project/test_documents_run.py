@@ -62,6 +62,14 @@ def test_the_verdicts_of_the_readme_are_those_that_the_scenario_expects() -> Non
     assert expected
 
 
+def test_the_timeline_of_the_readme_is_the_golden_one() -> None:
+    """Renew both: what the README shows is printed at 100 columns, the golden file is wider."""
+    golden = (ROOT / "reports" / "golden" / "bot-update--flush-then-cancel--sqlite--Q5.txt").read_text()
+    (shown,) = re.findall(r"```\n(✗ FAIL .*?)```", README, re.DOTALL)
+    for line in ("Replay", "Minimal", "Marks"):
+        assert re.findall(rf"^{line} .*$", shown, re.MULTILINE) == re.findall(rf"^{line} .*$", golden, re.MULTILINE)
+
+
 def test_the_table_of_verdicts_is_what_the_scenarios_expect() -> None:
     """Renew with `python scripts/headline.py`."""
     spec = importlib.util.spec_from_file_location("headline", ROOT / "scripts" / "headline.py")
