@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
 from differential import complaints
@@ -17,6 +20,7 @@ from random_programs import NESTED, SIMPLE, Body, build, generate, kinds_of
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.primitives import tracked_asyncio
 
+Program = Callable[[], Coroutine[Any, Any, Any]]
 PROGRAMS = int(os.environ.get("SIMHARNESS_FUZZ_PROGRAMS", "3000"))
 CHUNKS = 30
 # One program in so many is larger than the rest, and is compared longer.
@@ -78,6 +82,24 @@ def test_the_reduced_search_agrees_with_brute_force_and_with_stock_asyncio(chunk
             wrong[seed] = found
     assert not wrong
     assert compared >= PROGRAMS // CHUNKS * 3 // 4
+
+
+def eager(program: Program) -> Program:
+    """Let every task of a program start at once, inside of who creates it."""
+
+    async def started() -> Any:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await program()
+
+    return started
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # as above
+def test_eager_tasks_are_explored_rightly() -> None:
+    wrong = {seed: complaints(eager(build(program_of(seed))), cap=50) for seed in range(60)}
+    assert not {seed: found for seed, found in wrong.items() if found}
+    assert sum(found is not None for found in wrong.values()) > 45
 
 
 def test_every_construct_is_generated() -> None:
