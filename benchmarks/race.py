@@ -44,6 +44,17 @@ def race(symbols: int = 1, *, fixed: bool = False, world: Callable[[], Any] = si
     return program
 
 
+def race_by_symbol(symbols: int, *, fixed: bool) -> Program:
+    """Return the same with an outcome for each symbol, for checks that look at one each."""
+
+    async def program() -> dict[str, Callable[[], str]]:
+        outside = simharness.world()
+        rows = {f"S{number}": await bot(outside, f"S{number}", fixed=fixed) for number in range(symbols)}
+        return {symbol: lambda row=row: row["status"] for symbol, row in rows.items()}
+
+    return program
+
+
 class StockWorld:
     """The same outside world on a stock loop: every event happens by ``call_soon``, in order."""
 

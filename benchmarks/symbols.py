@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 
 import simharness
-from benchmarks.race import race
+from benchmarks.race import race, race_by_symbol
 
 
-def row(symbols: int, *, fixed: bool) -> str:
-    """Explore and return one line."""
+def row(symbols: int, *, fixed: bool, apart: bool = False) -> str:
+    """Explore and return one line; ``apart`` with a check for each symbol, which sees nothing of the others."""
     started = time.perf_counter()
-    result = simharness.explore(race(symbols, fixed=fixed), check=nothing_stopped)
+    if apart:
+        checks = {f"S{number}": lambda status: status != "STOPPED" for number in range(symbols)}
+        result = simharness.explore(race_by_symbol(symbols, fixed=fixed), check=checks)
+    else:
+        result = simharness.explore(race(symbols, fixed=fixed), check=nothing_stopped)
     elapsed = time.perf_counter() - started
     each = elapsed / result.executions * 1e3
+    title = f"{symbols} symbols, {'fixed' if fixed else 'buggy'}{', a check each' if apart else ''}:"
     return (
-        f"  {symbols} symbols, {'fixed' if fixed else 'buggy'}: {result.verdict:9} {result.executions:3} executions"
+        f"  {title:31} {result.verdict:9} {result.executions:3} executions"
         f" {elapsed * 1e3:8.1f} ms ({each:.1f} ms each; set-up and shrinking are in it)"
     )
 
@@ -31,3 +36,5 @@ def main() -> None:
     for fixed in (False, True):
         for symbols in (1, 2, 3, 4):
             print(row(symbols, fixed=fixed))
+        for symbols in (1, 2, 3, 4):
+            print(row(symbols, fixed=fixed, apart=True))
