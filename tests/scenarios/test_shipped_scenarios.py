@@ -60,9 +60,15 @@ def test_a_case_meets_its_expectation(case: Case) -> None:
         assert result.certificate.bounds == ()
 
 
-@pytest.mark.parametrize(
-    "case", [each for each in CASES if each.scenario.name not in EXHAUSTED], ids=lambda each: each.title
-)
+# What a larger scenario does on PostgreSQL as well is left to `simharness run`: the glance is at the program.
+LARGER = [
+    each
+    for each in CASES
+    if each.scenario.name not in EXHAUSTED and (each.database.engine == "sqlite" or "database" not in each.values)
+]
+
+
+@pytest.mark.parametrize("case", LARGER, ids=lambda each: each.title)
 def test_a_glance_at_a_larger_case_shows_no_hole_and_no_violation_of_the_top_rung(case: Case) -> None:
     skip_without_server(case)
     with staged(setting_of(case), system_of(case)) as stage:
