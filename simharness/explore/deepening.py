@@ -53,6 +53,8 @@ def deepened(campaign_for: Callable[[int], Campaign], faults: int, *, at_once: b
             campaign.bounds.append(f"faults ≤ {budget} of {faults}")
             return Deepened(campaign, tuple(levels))
         if not campaign.exhausted:
+            if campaign.checkpoint is not None:
+                campaign.checkpoint.discard()  # its share is used up, so nobody will go on with it
             break
         levels.append(campaign.search.statistics.traces)
     campaign = campaign_for(faults)

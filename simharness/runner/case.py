@@ -104,7 +104,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
 def _search(case: Case, options: RunOptions, stage: Stage, report: Report) -> Deepened:
     """Run the searches of a case: of every smaller budget of faults first, where the search can end at all."""
     explore, begun = case.explore, time.monotonic()
-    checkpoint, search, payload = _begin(case, options, stage)
+    whole = _begin(case, options, stage, stage.program, explore.faults)
     limits = Limits(
         explore.executions if options.executions is None else options.executions,
         explore.time_ns if options.time_ns is None else options.time_ns,
@@ -112,14 +112,16 @@ def _search(case: Case, options: RunOptions, stage: Stage, report: Report) -> De
     )
 
     def campaign_for(budget: int) -> Campaign:
-        smaller = budget < explore.faults
-        program = stage.with_fewer_faults(budget).program if smaller else stage.program
+        program = stage.with_fewer_faults(budget).program if budget < explore.faults else stage.program
+        checkpoint, search, payload = (
+            whole if budget == explore.faults else _begin(case, options, stage, program, budget)
+        )
         campaign = Campaign(
             program,
-            _alone_or_not(case, options, stage, program, budget) if smaller else search,
+            search,
             limits,
             progress=lambda running: report(_progress(running)),
-            checkpoint=None if smaller else checkpoint,
+            checkpoint=checkpoint,
             summarise=outcome_digest,
             stock=explore.semantics == "stock",
             timed=stage.setting.latency is not None,
@@ -131,7 +133,7 @@ def _search(case: Case, options: RunOptions, stage: Stage, report: Report) -> De
             campaign.thaw(payload)
         return campaign
 
-    at_once = explore.strategy != "dpor" or explore.bounded or payload is not None
+    at_once = explore.strategy != "dpor" or explore.bounded or whole[2] is not None
     return deepened(campaign_for, explore.faults, at_once=at_once)
 
 
@@ -177,24 +179,28 @@ def _claim(campaign: Campaign, stage: Stage) -> Verdict:
     return verdict
 
 
-def _begin(case: Case, options: RunOptions, stage: Stage) -> tuple[Checkpoint | None, Search, Any]:
-    """Return where the search is kept, the search, and what an interrupted run had found."""
+def _begin(
+    case: Case, options: RunOptions, stage: Stage, program: Program, budget: int
+) -> tuple[Checkpoint | None, Search, Any]:
+    """Return, for a budget of faults, where its search is kept, the search, and what an interrupted run had found."""
     folder = options.report_dir if options.report_dir is not None else options.checkpoint_dir
+    fresh = _alone_or_not(case, options, stage, program, budget)
     if case.explore.strategy != "dpor" or case.explore.bounded or folder is None:
-        return None, _alone_or_not(case, options, stage, stage.program, case.explore.faults), None
-    stem = report_stem(case.scenario.name, dict(case.values), "checkpoint")
+        return None, fresh, None
+    smaller = f"-faults-{budget}" if budget < case.explore.faults else ""
+    stem = report_stem(case.scenario.name, dict(case.values), f"checkpoint{smaller}")
     code = code_fingerprint([Path(case.scenario.path), *stage.sources()])
-    checkpoint = Checkpoint(folder / f"{stem}.json", case.title, code)
-    if options.resume and checkpoint.file.exists():
+    checkpoint = Checkpoint(folder / f"{stem}.json", f"{case.title}{smaller}", code)
+    if not options.resume or not checkpoint.file.exists():
+        return checkpoint, fresh, None
 
-        def share(content: dict[str, Any]) -> ParallelSearch:
-            return _together(case, options, stage, stage.program, case.explore.faults, thaw_shared(content))
+    def share(content: dict[str, Any]) -> ParallelSearch:
+        return _together(case, options, stage, program, budget, thaw_shared(content))
 
-        search, payload = checkpoint.resume(stage.program, share if options.jobs > 1 else None)
-        if options.jobs > 1 and isinstance(search, DporSearch):
-            search = _together(case, options, stage, stage.program, case.explore.faults, search)
-        return checkpoint, search, payload
-    return checkpoint, _alone_or_not(case, options, stage, stage.program, case.explore.faults), None
+    search, payload = checkpoint.resume(program, share if options.jobs > 1 else None)
+    if options.jobs > 1 and isinstance(search, DporSearch):
+        search = _together(case, options, stage, program, budget, search)
+    return checkpoint, search, payload
 
 
 def _alone_or_not(case: Case, options: RunOptions, stage: Stage, program: Program, faults: int) -> Search:
