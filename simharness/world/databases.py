@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from simharness.database.footprints import Accesses, DatabaseKeys, RowSet
 from simharness.database.sqlite import SqliteDatabase, SqliteSeam
+from simharness.faults.plan import FaultPlan
 from simharness.loop.garbage import silence
 from simharness.loop.loop import SimLoop
 from simharness.world.setting import Setting
@@ -59,11 +60,16 @@ class Port(Protocol):
         """Return what was noticed about the program's SQL."""
 
 
+def faults_of(setting: Setting) -> FaultPlan:
+    """Return the faults that may strike in the executions of a setting; none without a budget."""
+    return FaultPlan.of(*setting.faults) if setting.fault_budget else FaultPlan()
+
+
 class SqlitePort:
     """A SQLite file through aiosqlite."""
 
     def __init__(self, setting: Setting, stack: ExitStack) -> None:
-        self._database = SqliteDatabase(lock_timeout_ns=setting.lock_timeout_ns)
+        self._database = SqliteDatabase(lock_timeout_ns=setting.lock_timeout_ns, faults=faults_of(setting))
         stack.callback(self._database.close)
         self._seam = SqliteSeam([self._database])
         stack.enter_context(self._seam)

@@ -15,6 +15,7 @@ from simharness.database.postgresql.server import EmbeddedServer, Server
 from simharness.loop.guard import EPOCH_NS
 from simharness.loop.loop import SimLoop
 from simharness.loop.network import Network
+from simharness.world.databases import faults_of
 from simharness.world.setting import Setting
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class PostgresqlPort:
             stack.callback(server.stop)
         self._driver = setting.driver
         self._isolation = setting.isolation or "read committed"
-        self._database = PostgresqlDatabase(server, settings=_settings(setting))
+        self._database = PostgresqlDatabase(server, settings=_settings(setting), faults=faults_of(setting))
         stack.callback(self._database.close)
         stack.enter_context(nameless_connections(self._database.psycopg_session))
         self._network = _Network(self._database)

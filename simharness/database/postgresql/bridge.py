@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simharness.core.agenda import Agenda
@@ -14,6 +15,8 @@ from simharness.database.postgresql.server import Server
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.wire import Message
 from simharness.errors import SelfCheckFailed
+from simharness.faults.fault import Effect, Place
+from simharness.faults.plan import FaultPlan
 
 if TYPE_CHECKING:
     from simharness.database.postgresql.session import Session
@@ -42,6 +45,7 @@ class Bridge:
         parking: where backends come from and go to.
         settings: what sessions start with unless they ask for something else.
         checking: compare each footprint with the server's locks.
+        faults: those that may strike.
     """
 
     def __init__(
@@ -53,11 +57,15 @@ class Bridge:
         settings: Mapping[str, str],
         *,
         checking: bool = False,
+        faults: FaultPlan | None = None,
     ) -> None:
         self.agenda = agenda
         self.epoch_ns = epoch_ns
         self.schema = schema
         self.settings = settings
+        self.gives_up: Callable[[str], bool] | None = None
+        if faults is not None and faults.allows(Effect.LOCK_TIMEOUT):
+            self.gives_up = partial(_strikes, faults, agenda)
         self.defined = False
         self._checking = checking
         self._parking = parking
@@ -181,6 +189,10 @@ class Bridge:
         for session in list(self._sessions):
             session.outbox.closed = True
             self.release(session)
+
+
+def _strikes(faults: FaultPlan, agenda: Agenda, statement: str) -> bool:
+    return faults.ask(agenda.chooser, Place.STATEMENT, statement, lane="database") is not None
 
 
 def _sessions(numbers: Iterable[int]) -> str:

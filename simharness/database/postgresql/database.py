@@ -19,6 +19,7 @@ from simharness.database.postgresql.server import Server
 from simharness.database.postgresql.session import Session
 from simharness.database.postgresql.transaction import Schema
 from simharness.database.postgresql.transport import SessionTransport
+from simharness.faults.plan import FaultPlan
 
 
 class PostgresqlDatabase:
@@ -32,6 +33,7 @@ class PostgresqlDatabase:
         label: the name of the database in footprints.
         check: compare the footprint of each statement in a transaction with ``pg_locks`` (0.1 ms each).
         settings: what sessions start with unless they ask for something else, such as ``lock_timeout``.
+        faults: those that may strike; a statement that waits long for a lock may give up.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class PostgresqlDatabase:
         *,
         check: bool = False,
         settings: Mapping[str, str] | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
+        self._faults = faults
         self.check = check
         self._settings = dict(settings or {})
         self.server = server
@@ -85,7 +89,9 @@ class PostgresqlDatabase:
             epoch_ns: Unix time in nanoseconds that the virtual clock starts at.
         """
         assert self._schema is not None, "prepare() comes first"
-        self.bridge = Bridge(agenda, epoch_ns, self._schema, self._parking, self._settings, checking=self.check)
+        self.bridge = Bridge(
+            agenda, epoch_ns, self._schema, self._parking, self._settings, checking=self.check, faults=self._faults
+        )
         self._psycopg.begin(self.bridge)
         self._asyncpg.begin()
 

@@ -33,6 +33,8 @@ TERMINATED_BY = {
 _MICROSECONDS = 1_000
 _UNIT = {"": "ms", "min": "m", "us": "us", "ms": "ms", "s": "s", "h": "h"}
 _VALUE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d|)\s*")
+# After which a fault may end a wait in a session that set no limit of its own.
+_LONG_NS = 5 * NS_PER_SECOND
 _DAY_NS = 86_400 * NS_PER_SECOND
 
 
@@ -42,9 +44,11 @@ class Moments:
     Args:
         agenda: the loop's side.
         epoch_ns: Unix time in nanoseconds at the start of the execution.
+        gives_up: asked when a statement has waited long for a lock; None where no fault allows it to give up.
     """
 
-    def __init__(self, agenda: Agenda, epoch_ns: int) -> None:
+    def __init__(self, agenda: Agenda, epoch_ns: int, gives_up: Callable[[str], bool] | None = None) -> None:
+        self._gives_up = gives_up
         self._agenda = agenda
         self._epoch_ns = epoch_ns
         self._transaction_ns = 0
@@ -95,10 +99,21 @@ class Moments:
 
         self._timers[timeout] = self._agenda.after(max(limit - elapsed_ns, 0), label, fire)
 
-    def arm_wait(self, strike: Callable[[str], None], elapsed_ns: int) -> None:
+    def arm_wait(self, strike: Callable[[str], None], elapsed_ns: int, statement: str = "") -> None:
         """Start the timers of a statement that waits for a lock and began so long ago."""
         self.arm("lock_timeout", "lock_timeout", partial(strike, "lock_timeout"))
+        if self._gives_up is not None and "lock_timeout" not in self._timers:
+            verb = statement.partition(" ")[0]
+            self._arm_fault(partial(self._gives_up, verb), partial(strike, "lock_timeout"))
         self.arm("statement_timeout", "statement_timeout", partial(strike, "statement_timeout"), elapsed_ns=elapsed_ns)
+
+    def _arm_fault(self, gives_up: Callable[[], bool], strike: Callable[[], None]) -> None:
+        def fire() -> None:
+            self._timers.pop("lock_timeout", None)
+            if gives_up():
+                strike()
+
+        self._timers["lock_timeout"] = self._agenda.after(_LONG_NS, "lock_timeout", fire)
 
     def disarm(self, *timeouts: str) -> None:
         """Stop timers; all of them when none is named."""

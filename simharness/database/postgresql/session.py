@@ -52,7 +52,7 @@ class Session:
         self.backend: Backend | None = None
         self.parked_as = ""
         self.transaction = Transaction(bridge.schema)
-        self.moments = Moments(bridge.agenda, bridge.epoch_ns)
+        self.moments = Moments(bridge.agenda, bridge.epoch_ns, bridge.gives_up)
         self.outbox = Outbox(bridge.agenda, client, self.identity, bridge.number_of)
         self.opened = False
         # Whose statement came last, for timelines.
@@ -256,7 +256,7 @@ class Session:
             batch.process = recorder.fresh("pg")
             self._record(batch)
         elapsed = self._bridge.agenda.clock.now_ns - self._executed_ns
-        self.moments.arm_wait(self._time_out, elapsed)
+        self.moments.arm_wait(self._time_out, elapsed, batch.label)
         if recorder.narrating:
             self._narrator.wait(batch, self._bridge.blockers_of(self), self.transaction.written)
         event = WorldEvent(

@@ -10,9 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simharness.core.name import static
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import DatabaseKeys, Parameters
 from simharness.database.sqlite.catalog import load_catalog
+from simharness.faults.fault import Effect
+from simharness.faults.plan import FaultPlan
 
 if TYPE_CHECKING:
     from simharness.database.sqlite.session import Session
@@ -26,6 +29,7 @@ class SqliteDatabase:
     Args:
         name: what scenarios and footprints call it.
         lock_timeout_ns: virtual time after which a statement gives up waiting for the writer lock; None: it never does.
+        faults: those that may strike; a lock timeout comes after the time that the program's connection waits.
         directory: where the file lives; a private directory in memory by default.
 
     Attributes:
@@ -38,11 +42,15 @@ class SqliteDatabase:
         name: str = "main",
         *,
         lock_timeout_ns: int | None = None,
+        faults: FaultPlan | None = None,
         directory: Path | None = None,
     ) -> None:
         self.name = name
         self.lock_timeout_ns = lock_timeout_ns
+        self.faults = FaultPlan() if faults is None else faults
         self.keys = DatabaseKeys(name)
+        # Written by who begins to wait for the lock, read by who takes it: both only where waits may end.
+        self.waiters = static(f"{name} statements that wait")
         self.catalog = self._known = Catalog()
         self.holder: Session | None = None
         base = directory or (_MEMORY if _MEMORY.is_dir() else None)
@@ -50,6 +58,11 @@ class SqliteDatabase:
         self.path = str(self._directory / f"{name}.sqlite3")
         self._template = b""
         self._reader: sqlite3.Connection | None = None
+
+    @property
+    def waits_end(self) -> bool:
+        """Whether a statement may give up waiting for the lock."""
+        return self.lock_timeout_ns is not None or self.faults.allows(Effect.LOCK_TIMEOUT)
 
     @property
     def url(self) -> str:

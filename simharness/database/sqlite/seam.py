@@ -160,6 +160,9 @@ class SqliteSeam:
 
     def lock_taken(self, database: SqliteDatabase) -> None:
         """Let the statements that wait from now on start their timeouts."""
+        if not database.waits_end:
+            return
+        recorder.read(database.waiters)
         for _, session in self._connections:
             if session.database is database:
                 arm(session)

@@ -174,6 +174,11 @@ class Session:
             )
         )
 
+    @property
+    def patience_ns(self) -> int:
+        """How long the program lets this connection wait for a lock, in nanoseconds."""
+        return self._timeout_ms * 1_000_000
+
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def _ready(self, request: Request) -> bool:

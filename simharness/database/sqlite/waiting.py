@@ -6,6 +6,8 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from simharness.core.footprint import recorder
+from simharness.database.shape import Verb
+from simharness.faults.fault import Place
 
 if TYPE_CHECKING:
     from simharness.database.sqlite.request import Request
@@ -42,12 +44,19 @@ def wait_of(session: Session) -> Wait | None:
 def arm(session: Session) -> None:
     """Start the lock timeout of a statement that has begun to wait, where the scenario allows one."""
     database, agenda = session.database, session.seam.agenda
-    if database is None or database.lock_timeout_ns is None or agenda is None or wait_of(session) is None:
+    if database is None or agenda is None or not database.waits_end:
         return
-    request = session.queue[0]
+    # Whether it waits depends on the lock, and whoever takes the lock looks for those that wait.
+    recorder.read(database.keys.writer)
+    recorder.add(database.waiters)
+    if wait_of(session) is None:
+        return
+    request, limit_ns = session.queue[0], database.lock_timeout_ns
+    if limit_ns is None:
+        limit_ns = session.patience_ns
     if request.timer is None:
         label = f"lock timeout of {request.label}"
-        request.timer = agenda.after(database.lock_timeout_ns, label, lambda: _give_up(session, request))
+        request.timer = agenda.after(limit_ns, label, lambda: _give_up(session, request))
 
 
 def disarm(session: Session, request: Request) -> None:
@@ -66,6 +75,11 @@ def _give_up(session: Session, request: Request) -> None:
     # The lock came free in the meantime: the statement has yet to run, and waits anew if it is taken again.
     if not session.queue or session.queue[0] is not request or not session.blocked(request):
         return
+    if session.database.lock_timeout_ns is None:
+        faults, chooser = session.database.faults, session.seam.agenda.chooser
+        verb = Verb.OTHER if request.verb is None else request.verb
+        if faults.ask(chooser, Place.STATEMENT, verb.value, lane="database") is None:
+            return
     session.seam.agenda.withdraw(request.process)
     session.queue.popleft()
     error = sqlite3.OperationalError(_LOCKED)
