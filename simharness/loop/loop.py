@@ -7,6 +7,7 @@ import sys
 from asyncio import events
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from types import CellType
 from typing import Any, NoReturn, cast
 
@@ -107,10 +108,10 @@ class SimLoop(asyncio.BaseEventLoop):
         self._put(event.process, item)
 
     def withdraw(self, process: int) -> None:
-        """Turn everything pending in a process into ghosts: they take their turn and do nothing."""
+        """Turn everything pending in a process into ghosts: they take their turn, and only know who made them so."""
         recorder.write(process)
         for item in self.queues.pending(process):
-            item.payload = _nothing
+            item.payload = partial(recorder.read, process)
             item.ready = item.window = None
             item.kind = Kind.EXECUTE
 
@@ -378,10 +379,6 @@ class SimLoop(asyncio.BaseEventLoop):
 
 
 _CALLBACKS = name.static("callbacks")
-
-
-def _nothing() -> None:
-    """Stand in for an event that was withdrawn."""
 
 
 def _never() -> bool:
