@@ -11,7 +11,7 @@ import gc
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -73,8 +73,16 @@ def abandon(task: asyncio.Task[Any]) -> None:
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch, absent from typeshed
     task._log_traceback = False  # as above
     coroutine = None if is_done(task) else task.get_coro()
-    if coroutine is None:
-        return
+    if coroutine is not None:
+        _close(coroutine)
+    # anyio keeps what it knows of a task for as long as the task lives, and knows a scope that holds the task. Whoever
+    # ends outside of a step cannot leave the scope ("in a different task"), so both would live for ever.
+    states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
+    if states is not None:
+        states.pop(task, None)
+
+
+def _close(coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any]) -> None:
     for _ in range(_ATTEMPTS):
         with suppress(BaseException):
             # Whatever the program's clean-up raises has nobody left to hear it; it may also wait again.
