@@ -55,8 +55,9 @@ def test_a_mistake_that_shows_when_it_runs_names_its_line(
 def test_a_command_that_is_never_accepted_is_told(tmp_path: Path) -> None:
     case = case_with(tmp_path, "buy_price: 99", "buy_price: cheap")
     told = [each.message for each in run_case(case, OPTIONS, lambda _: None).warnings if each.invariant == "vacuous"]
-    assert len(told) == 1
-    assert told[0].startswith("PUT /api/v1/bots/1 buy_price=cheap was refused in every execution (422 ")
+    assert any(
+        each.startswith("PUT /api/v1/bots/1 buy_price=cheap was refused in every execution (422 ") for each in told
+    )
 
 
 def test_a_variant_that_the_factory_refuses_is_found_without_running(
