@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simharness.cli.console import out
-from simharness.runner.setting import setting_of, system_of
+from simharness.runner.setting import check_case
 from simharness.scenario import discover
 
 
@@ -14,8 +14,7 @@ def main(*, paths: list[Path]) -> int:
     for scenario in discover(paths, factories=True):
         cases = scenario.cases()
         for case in cases:
-            setting_of(case)
-            system_of(case)
+            check_case(case)
         count = len(cases)
         out(f"{scenario.path}: ok, {scenario.name}, {count} case{'s' * (count != 1)}")
     return 0

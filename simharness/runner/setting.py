@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from simharness.errors import ScenarioError
 from simharness.invariants.registry import all_rules
+from simharness.world.commands import check_targets
 from simharness.world.setting import Command, Given, Setting
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Matrix keys that the world understands; all others are options of the system.
 _WORLD_KEYS = ("database", "driver", "isolation")
+_OF_A_SYSTEM = ("watched", "create", "build", "snapshot", "subject_of", "variables")
 _DRIVERS = ("asyncpg", "psycopg")
 
 
@@ -78,6 +80,17 @@ def _rules(case: Case) -> tuple[str, ...]:
     return tuple(each for each in case.scenario.invariants if each in known)
 
 
+def check_case(case: Case) -> None:
+    """Look for what is wrong with a case without running it.
+
+    Raises:
+        ScenarioError: its factory refuses the matrix, or a command names what does not exist.
+    """
+    setting, system = setting_of(case), system_of(case)
+    with located(case):
+        check_targets(setting.commands, system.variables(setting.given))
+
+
 # How the world, which knows no files, says where a command stands.
 _PLACE = re.compile(r"^\(scenario:(\d+)\):? *")
 
@@ -111,4 +124,8 @@ def system_of(case: Case) -> System:
         raise ScenarioError(
             f"{case.scenario.where('system')}: {case.scenario.spec.system} refuses the matrix: {error}"
         ) from None
+    missing = next((each for each in _OF_A_SYSTEM if not hasattr(system, each)), None)
+    if missing is not None:
+        made = f"what {case.scenario.spec.system} makes is no system"
+        raise ScenarioError(f"{case.scenario.where('system')}: {made}: it has no {missing!r}")
     return system

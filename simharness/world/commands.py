@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
+def check_targets(commands: Iterable[Command], variables: Mapping[str, str]) -> None:
+    """Refuse a name that stands for nothing: the command would go nowhere, and whatever is checked would hold.
+
+    Raises:
+        ScenarioError: the target of a command has one.
+    """
+    known = ", ".join(f"{{{each}}}" for each in sorted(variables)) or "none"
+    for command in commands:
+        for variable in _VARIABLE.findall(str(command.target)):
+            if variable not in variables:
+                raise ScenarioError(f"{command.where} nothing is called {{{variable}}}; known: {known}".lstrip())
+
+
 class Clients:
     """Issues the commands of a setting, each when those that it comes after are over.
 
@@ -40,22 +53,10 @@ class Clients:
         self._world = world
         self._variables = variables
         self._commands = world.setting.commands
-        self._check_variables()
+        check_targets(self._commands, variables)
         self._waiting = {position: set(command.after) for position, command in enumerate(self._commands)}
         self._client: httpx.AsyncClient | None = None
         self._sent: dict[int, str] = {}
-
-    def _check_variables(self) -> None:
-        """Refuse a name that stands for nothing: the command would go nowhere, and whatever is checked would hold.
-
-        Raises:
-            ScenarioError: the target of a command has one.
-        """
-        known = ", ".join(f"{{{name}}}" for name in sorted(self._variables)) or "none"
-        for command in self._commands:
-            for variable in _VARIABLE.findall(str(command.target)):
-                if variable not in self._variables:
-                    raise ScenarioError(f"{command.where} nothing is called {{{variable}}}; known: {known}".lstrip())
 
     def open(self) -> None:
         """Offer the commands that wait for nothing."""

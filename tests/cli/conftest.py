@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fake_runner import SCENARIO, FakeRunner, Said
+from fake_runner import SCENARIO, SYSTEM, FakeRunner, Said
 
 from simharness.cli import main
 
@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one scenario, and we stand in it."""
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "demo.yaml").write_text(SCENARIO)
+    (tmp_path / "demo_system.py").write_text(SYSTEM)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -15,10 +15,23 @@ from simharness.runner.observer import Observer, Progress
 from simharness.runner.result import CaseResult, ReplayOutcome, RunOptions, RunResult, Verification
 from simharness.scenario import Case, Scenario
 
+SYSTEM = """\
+class DemoSystem:
+    watched = ()
+
+    def __init__(self, **options):
+        self.options = options
+
+    def variables(self, given):
+        return {}
+
+    create = build = snapshot = subject_of = variables
+"""
+
 SCENARIO = """\
 scenario: demo
 about: Shows the command line at work.
-system: types:SimpleNamespace
+system: demo_system:DemoSystem
 matrix: {policy: [good, bad], database: [sqlite, postgresql]}
 check: [S8, Q5]
 expect:

@@ -29,9 +29,16 @@ def test_check_imports_factories(simharness: Call, folder: Path) -> None:
 
 
 def test_a_factory_beside_the_scenarios_is_found(simharness: Call, folder: Path) -> None:
-    (folder / "my_own_bot.py").write_text("def system(): ...\n")
-    (folder / "x.yaml").write_text("scenario: x\nsystem: my_own_bot:system\n")
+    (folder / "my_own_bot.py").write_text("from demo_system import DemoSystem\n")
+    (folder / "x.yaml").write_text("scenario: x\nsystem: my_own_bot:DemoSystem\n")
     assert simharness("check", "x.yaml").code == 0
+
+
+def test_a_factory_that_makes_no_system_is_one_line(simharness: Call, folder: Path) -> None:
+    (folder / "another_bot.py").write_text("def nothing(): ...\n")
+    (folder / "x.yaml").write_text("scenario: x\nsystem: another_bot:nothing\n")
+    said = simharness("check", "x.yaml")
+    assert (said.code, said.err) == (2, "x.yaml:2: what another_bot:nothing makes is no system: it has no 'watched'\n")
 
 
 def test_list_shows_everything_that_has_a_name(simharness: Call) -> None:

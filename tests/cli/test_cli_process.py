@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_runner import SCENARIO
+from fake_runner import SCENARIO, SYSTEM
 
 HEAVY = ["asyncpg", "ccxt", "fastapi", "httpx", "psycopg", "pydantic", "rich", "sqlalchemy", "sqlglot"]
 
@@ -38,6 +38,7 @@ def python(script: str, *words: str, folder: Path, **environment: str) -> subpro
 def project(tmp_path: Path) -> Path:
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "demo.yaml").write_text(SCENARIO)
+    (tmp_path / "demo_system.py").write_text(SYSTEM)
     return tmp_path
 
 

@@ -66,3 +66,11 @@ def test_a_variant_that_the_factory_refuses_is_found_without_running(
     case = case_with(tmp_path, "commit-then-cancel", "commit-than-cancel")
     assert main(["check", case.scenario.path]) == 2
     assert f"{case.scenario.path}:5: unknown cancel_policy 'commit-than-cancel'" in capsys.readouterr().err
+
+
+def test_a_name_that_stands_for_nothing_is_found_without_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = case_with(tmp_path, "{bot}", "{bott}")
+    assert main(["check", case.scenario.path]) == 2
+    assert ": nothing is called {bott}; known: {bot}" in capsys.readouterr().err
