@@ -105,10 +105,29 @@ def test_bound_values_name_the_row(lab):
     assert writes[0] != writes[1]
 
 
-@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_under_a_snapshot_statements_depend_on_each_other_and_on_every_commit(lab, level):
-    lab.run(two([READ], ["SELECT status FROM bots WHERE id = 2"], f"BEGIN ISOLATION LEVEL {level}"))
-    assert conflicting(*steps(lab, READ, "SELECT status FROM bots WHERE id = 2"))
+SECOND = "SELECT status FROM bots WHERE id = 2"
+
+
+@pytest.mark.parametrize(("level", "depend"), [("REPEATABLE READ", False), ("SERIALIZABLE", True)])
+def test_reads_of_serializable_transactions_depend_on_each_other(lab, level, depend):
+    lab.run(two([READ], [SECOND], f"BEGIN ISOLATION LEVEL {level}"))
+    assert conflicting(*steps(lab, READ, SECOND)) is depend
+
+
+def test_under_a_snapshot_the_first_look_depends_on_every_commit_and_later_reads_on_none(lab):
+    async def program():
+        async with connected(2) as (reader, writer):
+            await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            await reader.execute(SECOND)
+            await reader.execute(READ)
+            await writer.execute("BEGIN")
+            await writer.execute(WRITE)
+            await writer.execute("COMMIT")
+
+    lab.run(program)
+    first, later, commit = steps(lab, SECOND, READ, "COMMIT")
+    assert conflicting(first, commit)
+    assert not conflicting(later, commit)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +206,7 @@ def test_the_check_finds_a_footprint_that_misses_a_table(checking, monkeypatch):
 
 def test_a_session_that_defaults_to_snapshots_is_known_from_its_startup(lab):
     async def program():
-        level = {"default_transaction_isolation": "repeatable read"}
+        level = {"default_transaction_isolation": "serializable"}
         left = await asyncpg.connect(FAR_DSN, ssl=False, server_settings=level)
         right = await asyncpg.connect(FAR_DSN, ssl=False, server_settings=level)
         await left.fetchval(READ)

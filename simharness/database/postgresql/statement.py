@@ -29,6 +29,7 @@ _CURSOR = re.compile(r"\s*DECLARE\b.*?\bCURSOR\b.*?\bFOR\s+(.*)", re.IGNORECASE 
 _FETCH = re.compile(r"\s*(?:FETCH|MOVE)\b", re.IGNORECASE)
 _PARTIAL_ROLLBACK = re.compile(r"\s*ROLLBACK\s+(?:TRANSACTION\s+|WORK\s+)?TO\b", re.IGNORECASE)
 _SNAPSHOT = re.compile(r"\b(?:REPEATABLE\s+READ|SERIALIZABLE)\b", re.IGNORECASE)
+_SERIALIZABLE = re.compile(r"\bSERIALIZABLE\b", re.IGNORECASE)
 _SESSION_DEFAULT = re.compile(r"SESSION\s+CHARACTERISTICS|default_transaction_isolation", re.IGNORECASE)
 _LISTEN = re.compile(r"\s*LISTEN\b", re.IGNORECASE)
 _ADVISORY = re.compile(r"\bpg_(?:try_)?advisory_lock", re.IGNORECASE)
@@ -51,6 +52,7 @@ class Statement:
         ends: COMMIT or ROLLBACK.
         partial_rollback: ROLLBACK TO a savepoint.
         isolates: it puts this transaction under a snapshot (REPEATABLE READ, SERIALIZABLE).
+        serializes: that is SERIALIZABLE.
         isolates_session: it does so for later transactions too.
         fetches: it only continues a cursor, whose snapshot was taken when it was declared.
         listens: it asks for notifications.
@@ -64,6 +66,7 @@ class Statement:
     ends: bool = False
     partial_rollback: bool = False
     isolates: bool = False
+    serializes: bool = False
     isolates_session: bool = False
     fetches: bool = False
     listens: bool = False
@@ -97,7 +100,13 @@ def understand(sql: str) -> Statement:
     if ";" in sql.rstrip("; \t\n"):
         # Perhaps inside a string; then the text is merely treated as worse than it is.
         unknown = parse(sql, _DIALECT) if not _leading_plain(sql) else StatementShape(Verb.OTHER, unknown="several")
-        return Statement(sql, unknown, isolates=bool(_SNAPSHOT.search(sql)), isolates_session=True)
+        return Statement(
+            sql,
+            unknown,
+            isolates=bool(_SNAPSHOT.search(sql)),
+            serializes=bool(_SERIALIZABLE.search(sql)),
+            isolates_session=True,
+        )
     snapshot = bool(_SNAPSHOT.search(sql))
     partial = bool(_PARTIAL_ROLLBACK.match(sql))
     if _FETCH.match(sql):
@@ -118,6 +127,7 @@ def understand(sql: str) -> Statement:
         ends=shape.verb in {Verb.COMMIT, Verb.ROLLBACK},
         partial_rollback=partial,
         isolates=snapshot,
+        serializes=bool(_SERIALIZABLE.search(sql)),
         isolates_session=snapshot and bool(_SESSION_DEFAULT.search(sql)),
         listens=bool(_LISTEN.match(sql)),
         holds=bool(_ADVISORY.search(sql)),

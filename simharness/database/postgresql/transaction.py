@@ -1,8 +1,15 @@
 """What the open transaction of one session did, and which keys each of its events touches.
 
 READ COMMITTED: an uncommitted write touches the row's lock, never what others see; the commit publishes it. So a
-SELECT elsewhere depends on the commit and commutes with the write. Under a snapshot (REPEATABLE READ, SERIALIZABLE)
-every statement depends on every commit and on each other.
+SELECT elsewhere depends on the commit and commutes with the write.
+
+REPEATABLE READ: the first look at anything fixes the snapshot, so it depends on every commit. After it a plain read
+depends on nothing: its rows are those of the snapshot, or the transaction's own. A write still depends on who holds the
+row's lock and who has committed to it, as above: that is what decides between success and a serialization failure.
+Unique indexes and foreign keys are checked against the latest rows under every level.
+
+SERIALIZABLE: besides, who fails depends on what others have read. All statements and ends of such transactions depend
+on each other.
 """
 
 from __future__ import annotations
@@ -79,8 +86,8 @@ class Transaction:
         # Tables of which the running statement makes a row whose key is not known yet.
         self._generated: tuple[str, ...] = ()
         self._locked: tuple[RowSet, ...] = ()
-        self._session_snapshot = False
-        self._snapshot = False
+        self._session_snapshot = self._session_serial = False
+        self._snapshot = self._serial = False
         self._snapped = False
         self._session_locks = False
         # The task that used the connection last.
@@ -101,9 +108,16 @@ class Transaction:
     def fix_snapshot(self) -> None:
         """Record the look that fixes what the transaction sees, which need not be a statement."""
         if self.awaits_snapshot:
-            recorder.write(self._schema.snapshots)
+            recorder.read(self._schema.snapshots)
             self._snapped = True
             self.idle = False
+        if self.serial:
+            recorder.write(self._schema.snapshots)
+
+    @property
+    def serial(self) -> bool:
+        """Whether it is SERIALIZABLE."""
+        return self._serial or self._session_serial
 
     @property
     def written(self) -> tuple[RowSet, ...]:
@@ -127,12 +141,17 @@ class Transaction:
     def note_settings(self, parameters: Mapping[str, str]) -> None:
         """Remember what a session's startup parameters say about its transactions."""
         text = " ".join(f"{key}={value}" for key, value in sorted(parameters.items())).replace("\\ ", " ")
-        self._session_snapshot |= understand(f"SET {text}").isolates
+        setting = understand(f"SET {text}")
+        self._session_snapshot |= setting.isolates
+        self._session_serial |= setting.serializes
 
     def note_instant(self, statement: Statement) -> None:
         """Remember what a statement that ran at once changed about the transaction."""
         self._snapshot |= statement.isolates
-        self._session_snapshot |= statement.isolates_session and statement.isolates
+        self._serial |= statement.serializes
+        if statement.isolates_session:
+            self._session_snapshot |= statement.isolates
+            self._session_serial |= statement.serializes
 
     def run(self, statement: Statement, values: tuple[Any, ...]) -> None:
         """Record one statement of the running step."""
@@ -147,7 +166,7 @@ class Transaction:
             self._record_release()
         if not (statement.ends or statement.fetches):
             self._record(accesses, locking=statement.shape.locking)
-            if self._snapshot or self._session_snapshot:
+            if self.serial:
                 recorder.write(self._schema.snapshots)
         recorder.read(keys.everything)
 
@@ -184,12 +203,12 @@ class Transaction:
                     record(self._schema.keys.visible(table), None, write=True)
                     record(self._schema.keys.exists(table), None, write=True)
         self._record_release()
-        if self._snapshot or self._session_snapshot:
+        if self.serial:
             # Also without writes: under SERIALIZABLE the end of a reader decides who fails.
             recorder.write(self._schema.snapshots)
         self._done = NOTHING
         self._locked = ()
-        self._snapshot = self._snapped = False
+        self._snapshot = self._serial = self._snapped = False
         self.idle = True
 
     def _record(self, accesses: Accesses, *, locking: bool) -> None:
@@ -197,8 +216,9 @@ class Transaction:
         if accesses.everything:
             recorder.write(keys.everything)
             self._schema.drawn += 1
-        for rows in accesses.reads:
-            record(keys.visible(rows.table), rows.rows, write=False)
+        if not self._snapped:
+            for rows in accesses.reads:
+                record(keys.visible(rows.table), rows.rows, write=False)
         keys.record_locks(accesses)
         self._record_references(accesses)
         keys.record_unique(accesses)
