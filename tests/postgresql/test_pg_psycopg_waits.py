@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import psycopg
 import pytest
 from pg_lab import FAR_DSN, connected, prefer
@@ -144,3 +145,17 @@ def test_executemany_and_prepared_statements_of_asyncpg(lab):
             return [await prepared.fetchval(row) for row in (1, 2)]
 
     assert lab.run(program) == ["A", "B"]
+
+
+def test_opening_a_connection_starts_no_timer_that_could_fail_it(lab):
+    async def program():
+        loop = asyncio.get_running_loop()
+        opening = loop.create_task(asyncpg.connect(FAR_DSN, ssl=False, timeout=60))
+        await asyncio.sleep(0)
+        timers = [handle for handle in loop._scheduled if not handle._cancelled]
+        connection = await opening
+        await connection.close()
+        return timers
+
+    assert lab.run(program) == []
+    assert type(asyncpg.connection.compat).__name__ == "module"
