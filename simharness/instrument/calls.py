@@ -60,8 +60,8 @@ def _method_slowly(  # noqa: PLR0911 — one way out for each kind of object
     if _is_quiet(static):
         info.calls[method] = True
         return subject
-    if sort in (kinds.OPAQUE, kinds.ITERATOR):
-        items.write_whole(subject)
+    if sort in (kinds.OPAQUE, kinds.ITERATOR, kinds.FOREIGN):
+        items.write_whole(subject)  # also by a method that it has from elsewhere, such as MutableMapping.update
     elif sort == kinds.VIEW:
         items.value(subject)
     return _through(subject, method, static, kind)

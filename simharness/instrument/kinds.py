@@ -125,7 +125,9 @@ def _classify(kind: type) -> TypeInfo:  # noqa: PLR0911 — one way out for each
 
 def _classify_instance(kind: type) -> TypeInfo:
     generated = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__pydantic_fields__")
-    if kind.__module__ in instrumented_modules or issubclass(kind, BaseException):
+    if issubclass(kind, BaseException):
+        return TypeInfo(INSTANCE, deep=True)  # its text is made of its arguments
+    if kind.__module__ in instrumented_modules:
         return TypeInfo(INSTANCE, deep=generated)
     scope = library.scope_of(f"{kind.__module__}.{kind.__qualname__}")
     if scope in (library.Scope.PURE, library.Scope.TASK, library.Scope.TRACKED, library.Scope.SEAM):
