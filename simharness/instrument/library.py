@@ -181,6 +181,7 @@ ROWS: tuple[Row, ...] = (
     Row("typing_inspection", _P, "annotations"),
     Row("opentelemetry", _T, "without an exporter its calls do nothing; a span belongs to one task"),
     Row("simharness", _K, "reports its own keys"),
+    Row("simpy", _K, "moves markets for the clock of the venue, whose timers share one key"),
 )
 
 # Functions whose result is a new object each time; it gets a causal name.
