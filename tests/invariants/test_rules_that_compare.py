@@ -6,7 +6,8 @@ from judge import Judge, bot, row
 
 from simharness.invariants.outcome import Outcome, outcome_of
 from simharness.invariants.serial import SerialOutcomes
-from simharness.invariants.snapshot import LocalState, OwnerState
+from simharness.invariants.snapshot import LocalState, OwnerState, Snapshot
+from simharness.world.judged import Judged
 
 
 def _judged(court: Judge, *serial: Outcome, faults: int = 0, complete: bool = True) -> list[str]:
@@ -84,3 +85,13 @@ def test_an_order_is_told_by_what_the_venue_made_of_it(judge):
     one = _two_orders(judge(), canceled=0, booked=0)
     assert one == _two_orders(judge(), canceled=1, booked=1)
     assert one != _two_orders(judge(), canceled=0, booked=1)
+
+
+def test_x1_says_when_it_had_nothing_to_compare(judge):
+    court = judge("X1")
+    court.snapshot = Snapshot()
+    court.watch.committed()
+    assert _judged(court, Outcome()) == []
+    judged = Judged()
+    judged.take(court.watch)
+    assert judged.never() == {"X1": "the system translates no rows, so all outcomes look alike"}
