@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from simharness.core.verdict import Verdict
@@ -159,7 +160,6 @@ def _serve(connection: Connection) -> None:
     # A group of its own: Ctrl-C at the terminal is for the process that the user started, which passes it on, once.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # forgets one that is pending
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with suppress(EOFError, OSError, KeyboardInterrupt):  # nobody is there any more, or wants to hear more
         while True:
@@ -168,10 +168,24 @@ def _serve(connection: Connection) -> None:
 
 
 def _run(connection: Connection, case: Case, options: RunOptions) -> _Over | _Refused | None:
-    told_s = 0.0
+    told_s: float | None = None
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        # Once executions are under way an exception may land in one, where the program could swallow it.
+        nonlocal pressed
+        pressed = True
+        if told_s is None:
+            raise KeyboardInterrupt
 
     def report(progress: Progress) -> None:
-        nonlocal told_s
+        nonlocal told_s, pressed
+        if pressed:
+            # It came between two searches. Now one is under way, which knows how to end.
+            pressed = False
+            os.kill(os.getpid(), signal.SIGINT)
+        if told_s is None:
+            told_s = progress.elapsed_s - _EVERY_S
         if progress.elapsed_s - told_s >= _EVERY_S:
             told_s = progress.elapsed_s
             try:
@@ -180,8 +194,9 @@ def _run(connection: Connection, case: Case, options: RunOptions) -> _Over | _Re
                 # Nobody is there any more. What was set up for the case is put away on the way out.
                 raise SystemExit(1) from None
 
+    signal.signal(signal.SIGINT, note)
     try:
-        return _Over(run_case(case, options, report))
+        return _Over(run_case(case, options, report), interrupted=pressed)
     except Interrupted as interrupted:
         return _Over(interrupted.result, interrupted=True)
     except ScenarioError as error:

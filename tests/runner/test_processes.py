@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from simharness.runner.observer import Silent
-from simharness.runner.result import RunOptions
+import pytest
+
+from simharness.core.verdict import Verdict
+from simharness.explore.campaign import interrupts
+from simharness.runner import processes
+from simharness.runner.observer import Progress, Silent
+from simharness.runner.result import CaseResult, RunOptions
 from simharness.runner.run import run_cases
 from simharness.scenario import Case, load
 
@@ -45,3 +53,29 @@ def test_ctrl_c_reaches_the_processes_and_leaves_none(tmp_path: Path) -> None:
     result = run_cases(cases, RunOptions(jobs=2, checkpoint_dir=tmp_path), Silent())
     assert (result.cases, result.exit_code) == ((), 130)
     assert not multiprocessing.active_children()
+
+
+def test_ctrl_c_between_two_searches_waits_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There an exception could land in an execution, whose program may swallow it; and the run would go on for ever."""
+    seen = []
+
+    def search_twice(case: Case, options: RunOptions, report: Callable[[Progress], None]) -> CaseResult:
+        report(Progress(1, 1, elapsed_s=1.0))
+        os.kill(os.getpid(), signal.SIGINT)
+        with interrupts() as pressed:
+            seen.append(pressed())
+            report(Progress(2, 2, elapsed_s=1.1))
+            seen.append(pressed())
+        return CaseResult.of(case, Verdict.PASSED)
+
+    monkeypatch.setattr(processes, "run_case", search_twice)
+    ours, theirs = multiprocessing.Pipe()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        over = processes._run(theirs, fateful(tmp_path, "killed"), RunOptions())
+    finally:
+        signal.signal(signal.SIGINT, before)
+        ours.close()
+        theirs.close()
+    assert seen == [False, True]
+    assert isinstance(over, processes._Over)
