@@ -139,6 +139,11 @@ class OrderReport:
         return ZERO if self.filled is None else self.filled
 
     @property
+    def only_works(self) -> bool:
+        """Whether the report says no more than that the order works."""
+        return self.status == "open" and not self.filled_or_zero
+
+    @property
     def reported(self) -> Decimal:
         """How much the executions add up to that were reported one by one."""
         return sum((fill.quantity for fill in self.fills), ZERO)

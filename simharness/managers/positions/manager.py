@@ -159,8 +159,8 @@ class PositionManager:
 
     def _follow_up(self, reference: str, report: OrderReport) -> Work | None:
         """Return what follows from an event about an order of ours."""
-        if not report.filled_or_zero and not report.is_final:
-            return None  # That an order works is no news: the answer to its request, or the query for it, says so too.
+        if report.only_works:
+            return None
         if report.filled_or_zero and report.is_final and self.desk.role_of(reference) in (None, STOP):
             return self._after_stop(reference, report)
         return self.policy.saving(report.symbol)

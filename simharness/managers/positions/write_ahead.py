@@ -37,6 +37,9 @@ class WriteAheadDesk(OrderDesk):
         self._prefix = prefix
         self.reports: dict[str, OrderReport] = {}
         self._roles: dict[str, str] = {}
+        # Events that say no more than that an order works. The answer to its request says so too, so they count only
+        # when that is lost; kept apart, they change nothing for whoever has the answer.
+        self._acknowledged: dict[str, OrderReport] = {}
         # The last reports on orders that are over: most late and repeated events say nothing that is not in here.
         self._past: dict[str, OrderReport] = {}
         # By symbol, the orders of which more is known than the database has.
@@ -87,7 +90,10 @@ class WriteAheadDesk(OrderDesk):
     def _heard_of(self, reference: str) -> OrderReport | None:
         """Return what an answer or an event has said about an order, or `None` if nothing did."""
         report = self.reports.get(reference)
-        return None if report is None or report.status is None else report
+        if report is not None and report.status is not None:
+            return report
+        acknowledged = self._acknowledged.get(reference)
+        return acknowledged if report is None or acknowledged is None else self._learn(reference, acknowledged)
 
     async def wait_final(self, reference: str, report: OrderReport) -> OrderReport:
         """Follow the order stream, and ask whenever it has been silent for a while."""
@@ -123,6 +129,9 @@ class WriteAheadDesk(OrderDesk):
         reference = self._reference_of(report)
         if reference is None:
             return None
+        if report.only_works and reference in self._roles:
+            self._acknowledged[reference] = report
+            return reference
         if reference in self.reports:
             self._learn(reference, report)
             return reference
@@ -247,4 +256,5 @@ class WriteAheadDesk(OrderDesk):
         for reference in list(self._past)[:-REMEMBERED]:
             del self._past[reference]
             self._roles.pop(reference, None)
+            self._acknowledged.pop(reference, None)
         return max((report.time_ms for report in known if report.time_ms is not None), default=None)
