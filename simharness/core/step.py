@@ -39,7 +39,8 @@ class Operation:
         target: the lane that it reaches, if it is a message.
         source: ``path:line`` of the caller in the program under test.
         effect: ``read``, ``write`` (uncommitted), ``commit``, ``rollback``, ``begin``,
-            ``lock`` (of a row), ``wait`` (for one), ``send``, ``receive``, ``fault``, ``info``.
+            ``lock`` (of a row), ``wait`` (for one), ``send``, ``receive``, ``fault``,
+            ``log`` (a line that the program logs), ``info``.
         subject: the thing it is about (``orders#1``, ``o-1``), so that a reader and a writer of it can be matched.
         committed: values that the database holds for ``subject`` after this operation.
         uncommitted: values written for ``subject`` and not yet visible to others.

@@ -21,7 +21,7 @@ APART = "not part of the cause"
 DETAIL = "details"
 AFTER = "after the failed check"
 
-_OUTWARD = frozenset({"send", "receive", "fault"})
+_OUTWARD = frozenset({"send", "receive", "fault", "log"})
 _CHANGES = frozenset({"write", "commit", "rollback", "lock", "wait"})
 
 

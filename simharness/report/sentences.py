@@ -10,6 +10,7 @@ from simharness.report.lanes import lane_name
 
 # A row has many columns; a sentence has room for so many.
 _TOLD_MAX = 4
+_LINES_MAX = 2
 
 
 def cause(failing: RecordedExecution, passing: RecordedExecution | None, comparison: Comparison) -> str:
@@ -42,6 +43,24 @@ def reordering(failing: RecordedExecution, comparison: Comparison) -> str:
     else:
         who = phrase(mover.operations[0]) if mover.operations else _quoted(mover.label or mover.kind)
     return f"{who[0].upper()}{who[1:]} overtook {_verb(_operation(failing.steps, pair.second))}."
+
+
+def logged(failing: RecordedExecution, passing: RecordedExecution | None) -> str:
+    """Return what the program logs in this order alone: it often names the cause in the program's own words."""
+    if passing is None:
+        return ""
+    elsewhere = set(_log_lines(passing))
+    # dict: each line once, in the order of the execution.
+    only_here = [line for line in dict.fromkeys(_log_lines(failing)) if line not in elsewhere]
+    if not only_here:
+        return ""
+    more = f", and {len(only_here) - _LINES_MAX} more lines" if len(only_here) > _LINES_MAX else ""
+    return f"Only this order logs {' and '.join(only_here[:_LINES_MAX])}{more}."
+
+
+def _log_lines(execution: RecordedExecution) -> list[str]:
+    found = [operation for step in execution.steps for operation in step.operations if operation.effect == "log"]
+    return [operation.text.removeprefix("log ") for operation in found]
 
 
 def decisive_read(failing: RecordedExecution, comparison: Comparison, held: dict[tuple[int, int], Held]) -> str:

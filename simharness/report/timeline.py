@@ -194,7 +194,11 @@ def _source(failing: RecordedExecution, finding: Finding) -> str:
 def _cause(evidence: Evidence, ascii_only: bool) -> list[Text]:
     failing, passing, comparison = evidence.failing, evidence.passing, evidence.comparison
     main = sentences.cause(failing, passing, comparison)
-    rest = [sentences.reordering(failing, comparison), sentences.decisive_read(failing, comparison, evidence.held)]
+    rest = [
+        sentences.reordering(failing, comparison),
+        sentences.decisive_read(failing, comparison, evidence.held),
+        sentences.logged(failing, passing),
+    ]
     lines = layout.paragraph(layout.clean(main, ascii_only=ascii_only), evidence.width, "bold")
     more = " ".join(sentence for sentence in rest if sentence)
     if more:

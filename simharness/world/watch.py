@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from simharness.core import lane
 from simharness.core.footprint import recorder
+from simharness.core.step import Operation
 from simharness.core.verdict import Finding
 from simharness.invariants.registry import all_rules
 from simharness.invariants.rule import Breach, Rule
@@ -109,6 +111,35 @@ class ComplaintHandler(logging.Handler):
             error = record.exc_info[1]
             text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
             self._view.complaints.append(Complaint(text, record.getMessage(), self._view.step))
+
+
+class LogNarrator(logging.Handler):
+    """Puts what the program logs into the timeline, for as long as an execution is told to somebody.
+
+    Args:
+        watched: packages whose loggers count.
+    """
+
+    def __init__(self, watched: tuple[str, ...]) -> None:
+        super().__init__(logging.INFO)
+        self._loggers = [logging.getLogger(name) for name in watched]
+        self._levels = [logger.level for logger in self._loggers]
+        for logger in self._loggers:
+            logger.addHandler(self)
+            if not logger.isEnabledFor(logging.INFO):
+                logger.setLevel(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a line; making it leaves no footprint, for the same step must have the same one untold."""
+        with recorder.aside():
+            text, source = f"log “{record.getMessage()}”", lane.caller()
+        recorder.note(lambda: Operation(lane.current_lane.get(), text, source=source, effect="log"))
+
+    def end(self) -> None:
+        """Leave the loggers as they were."""
+        for logger, level in zip(self._loggers, self._levels, strict=True):
+            logger.removeHandler(self)
+            logger.setLevel(level)
 
 
 def observed(snapshot: Snapshot, key: str) -> LocalOrder | Owner | LocalPosition | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane, name
+from simharness.core.footprint import recorder
 from simharness.core.step import Kind, Step
 from simharness.core.verdict import Finding
 from simharness.database.pool import empty_kept_pools
@@ -25,7 +26,7 @@ from simharness.world.judged import Judged
 from simharness.world.refusals import Refusals
 from simharness.world.setting import Command, Setting
 from simharness.world.venue_actions import offer, open_venue, start_markets
-from simharness.world.watch import ComplaintHandler, Watch, observed
+from simharness.world.watch import ComplaintHandler, LogNarrator, Watch, observed
 
 if TYPE_CHECKING:
     from simharness.clients.sim_exchange import SimExchange
@@ -92,6 +93,7 @@ class World(LoopExecution):
         self.view = View(self.venue, self._observe, bounds_ns=setting.bounds_ns, serial=serial)
         self._handler = ComplaintHandler(self.view, system.watched)
         logging.getLogger().addHandler(self._handler)
+        self._log_narrator = LogNarrator(system.watched) if recorder.narrating else None
         lane.watched = system.watched
         if database is not None:
             database.begin_execution(self.loop)
@@ -252,6 +254,8 @@ class World(LoopExecution):
     def close(self) -> None:
         """Drop everything, also half-way."""
         logging.getLogger().removeHandler(self._handler)
+        if self._log_narrator is not None:
+            self._log_narrator.end()
         if self.database is not None:
             # First the real handles: closing coroutines would otherwise still talk to them.
             self.database.close_execution()

@@ -61,6 +61,6 @@ class BufferThenApply(RegistrationPolicy):
             await self.manager.after_update(state)
         elif update.symbol in self.manager.position_locks:
             self.manager.pending_updates.setdefault(update.symbol, []).append(update)
-            logger.debug("Buffered update for %s: its position is being opened", update.symbol)
+            logger.info("Buffered update for %s: its position is being opened", update.symbol)
         else:
             logger.info("Skipped %s: not in tracked positions", update.symbol)
