@@ -11,7 +11,7 @@ import ccxt
 from simharness.venue.event import ExecutionReport, PositionUpdate
 from simharness.venue.gateway import Ticker
 from simharness.venue.market import Market
-from simharness.venue.order import Order, OrderRequest, OrderStatus, OrderType, PositionSide, Side, TimeInForce
+from simharness.venue.order import Order, OrderRequest, OrderStatus, OrderType, PositionSide, Side, TimeInForce, Trade
 
 _UNIFIED_STATUS = {
     OrderStatus.SUBMITTED: "open",
@@ -237,5 +237,21 @@ def raw_market(market: Market) -> dict[str, Any]:
         "taker": float(market.taker_rate),
         "precision": {"price": float(market.tick), "amount": float(market.step)},
         "limits": {"amount": {"min": float(market.quantity_min)}, "cost": {"min": float(market.notional_min)}},
+        "info": {},
+    }
+
+
+def raw_trade(trade: Trade) -> dict[str, object]:
+    """Return an execution as ccxt's ``safe_trade`` takes it."""
+    return {
+        "id": trade.id,
+        "order": trade.order_id,
+        "symbol": trade.symbol,
+        "side": str(trade.side),
+        "price": text_of(trade.price),
+        "amount": text_of(trade.quantity),
+        "fee": {"cost": text_of(trade.fee), "currency": None},
+        "timestamp": milliseconds(trade.time_ns),
+        "takerOrMaker": "maker" if trade.maker else "taker",
         "info": {},
     }

@@ -27,7 +27,7 @@ from simharness.core.step import Kind
 from simharness.venue.event import BalanceUpdate, ExecutionReport, PositionUpdate, Topic, VenueEvent
 from simharness.venue.gateway import Holding, OrderName, Ticker
 from simharness.venue.links import Answer, Connection, Request
-from simharness.venue.order import Order
+from simharness.venue.order import Order, Trade
 from simharness.venue.venue import Venue
 
 Structure = dict[str, Any]
@@ -67,8 +67,8 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
     def describe(self) -> Structure:
         """Return what ccxt wants to know of an exchange."""
         supported = (
-            "createOrder cancelOrder fetchOrder fetchOpenOrders fetchBalance fetchMarkets fetchPositions fetchTicker"
-            " setLeverage watchOrders watchPositions watchBalance"
+            "createOrder cancelOrder fetchOrder fetchOpenOrders fetchMyTrades fetchBalance fetchMarkets fetchPositions"
+            " fetchTicker setLeverage watchOrders watchPositions watchBalance"
         )
         own = {
             "id": "simexchange",
@@ -132,6 +132,26 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         """
         name = OrderName(id or None, parse.client_id_of(params or {}), symbol)
         return self._order(cast("Order", await self._request(self._gateway.fetch_order(name))))
+
+    async def fetch_my_trades(
+        self,
+        symbol: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+        params: Structure | None = None,
+    ) -> list[Structure]:
+        """Return the executions of the order that ``params["orderId"]`` names; others cannot be asked for.
+
+        Raises:
+            ccxt.ArgumentsRequired: no order is named.
+            ccxt.OrderNotFound: there is no such order.
+        """
+        order_id = (params or {}).get("orderId")
+        if order_id is None:
+            raise ccxt.ArgumentsRequired('simexchange fetch_my_trades needs params["orderId"]')
+        name = OrderName(id=order_id, symbol=symbol)
+        trades = cast("tuple[Trade, ...]", await self._request(self._gateway.fetch_trades(name)))
+        return [cast("Structure", self.safe_trade(parse.raw_trade(trade))) for trade in trades]
 
     async def fetch_open_orders(
         self,

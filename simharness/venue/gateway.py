@@ -14,7 +14,7 @@ from simharness.venue.engine import MatchingEngine
 from simharness.venue.event import PositionUpdate
 from simharness.venue.funds import reserved
 from simharness.venue.links import Request
-from simharness.venue.order import Order, OrderRequest
+from simharness.venue.order import Order, OrderRequest, Trade
 from simharness.venue.refusal import Refusal, Rejected
 from simharness.venue.store import Store
 
@@ -111,6 +111,10 @@ class Gateway:
             stale=partial(self._find_before, order),
         )
 
+    def fetch_trades(self, order: OrderName) -> Request:
+        """Read the executions of an order; a tuple of ``Trade``."""
+        return Request("fetch_trades", f"fetch_trades {order}", partial(self._trades, order))
+
     def fetch_open_orders(self, symbol: str | None) -> Request:
         """Read the open orders of one symbol or of all; the payload is a tuple of ``Order``."""
         return Request(
@@ -149,6 +153,9 @@ class Gateway:
         elif wanted.client_id is not None and wanted.symbol is not None:
             order = self._store.order_of_client(self._store.market(wanted.symbol).symbol, wanted.client_id)
         return _found(order, wanted)
+
+    def _trades(self, wanted: OrderName) -> tuple[Trade, ...]:
+        return self._find(wanted).trades
 
     def _find_before(self, wanted: OrderName) -> Order:
         symbol = wanted.symbol or self._store.symbol_of(wanted.id or "")

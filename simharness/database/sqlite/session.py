@@ -93,6 +93,8 @@ class Session:
         self._replies.clear()
         self.streams.clear()
         if raw is not None:
+            # A cursor that somebody still holds would keep the connection, and its transaction, alive after close.
+            raw.rollback()
             raw.close()
 
     def _is_plumbing(self, request: Request) -> bool:

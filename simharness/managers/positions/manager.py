@@ -62,6 +62,7 @@ class PositionManager:
         self.pending_updates: dict[str, list[PositionUpdate]] = {}
         self.position_locks: dict[str, int] = {}
         self.commands: set[asyncio.Task[Any]] = set()
+        self._later: set[asyncio.Task[None]] = set()
         self.policy: RegistrationPolicy = POLICIES[policy](self)
         self.atomic = AtomicPositionManager(repository, exchange_manager, stop_loss_manager, position_manager=self)
 
@@ -83,6 +84,9 @@ class PositionManager:
         except BaseException:
             self.policy.abandon(request.symbol)
             raise
+        finally:
+            if self.desk.lost_track(request.symbol):
+                self._resolve_later()
         if state.is_flat:
             # Its stop was faster than we: nobody else will come back to it.
             await closing.settle(self, request.symbol)
@@ -190,8 +194,22 @@ class PositionManager:
         The synchronisation is all it takes: it recovers the rows that nobody tracks, and now these are all.
         """
         await sync.sync_with_exchange(self)
+        if self.policy.write_ahead and await self.repository.unresolved_orders():
+            self._resolve_later()
+
+    def _resolve_later(self) -> None:
+        """Ask again for orders that nobody could find, when their requests can no longer be on their way."""
+        task = asyncio.create_task(self._resolve())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _resolve(self) -> None:
+        await asyncio.sleep(self.desk.timing.lost_after_ms / 1000)
+        await sync.resolve_orders(self)
 
     async def drain(self) -> None:
         """Wait for the commands that are under way, whose callers may be gone."""
+        for task in self._later:
+            task.cancel()
         while self.commands:
             await asyncio.wait(list(self.commands))

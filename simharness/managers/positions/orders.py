@@ -30,7 +30,7 @@ class Timing:
     polls: int = 20
     query_backoff_s: float = 0.25
     queries: int = 5
-    lost_after_ms: int = 60_000
+    lost_after_ms: int = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,10 @@ class OrderDesk(ABC):
     def role_of(self, reference: str) -> str | None:
         """Return the role of an order, or `None` if only its row tells."""
         return None
+
+    def lost_track(self, symbol: str) -> bool:
+        """Tell, once, whether an order of the symbol was sent of which nobody knows whether it arrived."""
+        return False
 
     def has_news(self, symbol: str) -> bool:
         """Tell whether something was learned of the symbol's orders that the database does not have."""

@@ -45,6 +45,7 @@ class WriteAheadDesk(OrderDesk):
         # By symbol, the orders of which more is known than the database has.
         self._unsaved: dict[str, list[str]] = {}
         self._news: dict[str, asyncio.Event] = {}
+        self._lost_track: set[str] = set()
 
     async def submit(self, intent: OrderIntent) -> tuple[str, OrderReport]:
         """Commit the order, send it, and find out what became of it if the answer does not tell."""
@@ -68,6 +69,7 @@ class WriteAheadDesk(OrderDesk):
         except OutcomeUnknown:
             answer = await self.resolve(reference, intent.symbol, conditional=intent.trigger_price is not None)
         if answer is None:
+            self._lost_track.add(intent.symbol)
             raise OutcomeUnknown(f"{reference}: sent, and unknown to the exchange after {self.timing.queries} queries")
         report = self._learn(reference, answer)
         if report.status == "rejected" and not report.filled_or_zero:
@@ -182,6 +184,12 @@ class WriteAheadDesk(OrderDesk):
         owed = self._unsaved.get(symbol, [])
         if reference not in owed:
             self._unsaved[symbol] = [*owed, reference]
+
+    def lost_track(self, symbol: str) -> bool:
+        """Tell, once, whether the queries about an order of the symbol ended without an answer."""
+        lost = symbol in self._lost_track
+        self._lost_track.discard(symbol)
+        return lost
 
     def has_news(self, symbol: str) -> bool:
         """Tell whether `save` has something to do."""
