@@ -1,7 +1,7 @@
-"""Writes the golden timelines of the position manager anew: `python tests/scenarios/renew_position_golden.py [NAME…]`.
+"""Writes the golden timelines of positions anew: `python tests/scenarios/renew_position_golden.py [NAME…]`.
 
-One for each weakness of the published fix, and of what it fixes. Each is what `simharness replay` draws for the token in
-its last line; the token is that of the shortest order found in which the invariant breaks with these words.
+One for each weakness of the published fix, and of what it fixes. Each is what `simharness replay` draws for the token
+in its last line, that of the shortest order found in which the invariant breaks with these words.
 """
 
 from __future__ import annotations
@@ -55,23 +55,28 @@ WEAKNESSES = {
         ("venue fills o-1", "user stream: position", "not in tracked positions", "S11 does not hold"),
     ),
     "update to the placeholder lost at registration": Weakness(
-        "position-open", "buffer-then-apply", "Q7", "mark price None", ("Pre-registered", "user stream: position", "Q7 does not hold"),
+        "position-open", "buffer-then-apply", "Q7", "mark price None",
+        ("Pre-registered", "user stream: position", "Q7 does not hold"),
     ),
     "newer overtaken by older while draining": Weakness(
-        "position-open-updates", "buffer-then-apply", "S14", "went back from update", ("Buffered update", "Applying", "!!"),
+        "position-open-updates", "buffer-then-apply", "S14", "went back from update",
+        ("Buffered update", "Applying", "!!"),
     ),
     "placeholder left after a failed stop-loss": Weakness(
-        "position-stop-loss-fails", "buffer-then-apply", "Q6", "", ("Pre-registered", "would_trigger", "Q6 does not hold"),
+        "position-stop-loss-fails", "buffer-then-apply", "Q6", "",
+        ("Pre-registered", "would_trigger", "Q6 does not hold"),
     ),
     "buffer that never buffers because of its key": Weakness(
         "position-open", "buffer-wrong-key", "S11", "never learned of update #1",
         ("venue fills o-1", "user stream: position", "not in tracked positions", "S11 does not hold"),
     ),
     "division by zero in the protection check": Weakness(
-        "position-sync-during-open", "buffer-then-apply", "S13", "Division", ("Pre-registered", "check_protection", "!!"),
+        "position-sync-during-open", "buffer-then-apply", "S13", "Division",
+        ("Pre-registered", "check_protection", "!!"),
     ),
     "naked position after a lost reply": Weakness(
-        "position-order-reply-lost", "drop-unknown", "Q2", "", ("venue fills o-1", "Q2 does not hold"),
+        "position-order-reply-lost", "drop-unknown", "L1", "",
+        ("venue fills o-1", "!!"),
     ),
 }  # fmt: skip
 
@@ -127,7 +132,8 @@ def shortest(weakness: Weakness) -> str:
 def main(names: list[str]) -> None:
     for title, weakness in WEAKNESSES.items():
         if not names or weakness.name in names:
-            print(title, "…", weakness.name, flush=True)
+            sys.stdout.write(f"{title}: {weakness.name}\n")
+            sys.stdout.flush()
             (GOLDEN / weakness.name).write_text(drawn(shortest(weakness)), encoding="utf-8")
 
 

@@ -180,9 +180,9 @@ class PositionManager:
         if row is not None and row.role == STOP and state.id == str(row.position_id):
             await closing.settle(self, report.symbol)
 
-    async def sync_with_exchange(self) -> None:
-        """Compare with the exchange once and repair what differs."""
-        await sync.sync_with_exchange(self)
+    async def sync_with_exchange(self, *, patient: bool = False) -> None:
+        """Compare with the exchange once and repair what differs; with `patient`, wait for opens under way."""
+        await sync.sync_with_exchange(self, patient=patient)
 
     async def check_protection(self) -> None:
         """See once that every position is protected."""
@@ -209,7 +209,9 @@ class PositionManager:
 
     async def drain(self) -> None:
         """Wait for the commands that are under way, whose callers may be gone."""
-        for task in self._later:
+        later = list(self._later)
+        for task in later:
             task.cancel()
+        await asyncio.gather(*later, return_exceptions=True)
         while self.commands:
             await asyncio.wait(list(self.commands))

@@ -71,7 +71,8 @@ class UserStreams:
 
     async def _resync(self) -> None:
         try:
-            await self._manager.sync_with_exchange()
+            # Also what was lost about a position that is being opened has to be found.
+            await self._manager.sync_with_exchange(patient=True)
         except PositionError as error:
             logger.warning("not synchronised after the reconnect: %s", error)
 

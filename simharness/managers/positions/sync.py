@@ -14,7 +14,7 @@ from simharness.managers.positions.closing import close_tracked, finish, is_over
 from simharness.managers.positions.errors import PositionError, PositionExists
 from simharness.managers.positions.exchange import FINAL_STATUSES
 from simharness.managers.positions.models import OrderRow, PositionRow
-from simharness.managers.positions.orders import ENTRY, STOP, flatten
+from simharness.managers.positions.orders import ENTRY, STOP, book_missing_fills, flatten
 from simharness.managers.positions.protection import ensure_stop
 from simharness.managers.positions.recovery import recover_rows
 from simharness.managers.positions.repository import OPEN_STATUSES
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def sync_with_exchange(manager: PositionManager) -> None:
-    """Resolve what is unknown, then apply a snapshot: adopt what nobody tracks, and settle what is over."""
+async def sync_with_exchange(manager: PositionManager, *, patient: bool = False) -> None:
+    """Resolve what is unknown, then apply a snapshot: adopt what nobody tracks, and settle what is over.
+
+    A position that is being opened is left alone, and with `patient` looked at when that is done.
+    """
     if manager.policy.write_ahead:
         await recover_rows(manager)
         await resolve_orders(manager)
@@ -35,7 +38,7 @@ async def sync_with_exchange(manager: PositionManager) -> None:
     generations = manager.policy.generations()
     snapshot = {update.symbol: update for update in await manager.exchange.fetch_positions()}
     for symbol in sorted({*manager.positions, *snapshot}):
-        if manager.policy.is_opening(symbol):
+        if manager.policy.is_opening(symbol) and not patient:
             continue
         async with manager.policy.guard(symbol):
             if manager.policy.is_opening(symbol):
@@ -75,6 +78,9 @@ async def _sync_tracked(
         # The position lives, as far as anybody knows, and its stop does not.
         state.stop_reference = None
         await ensure_stop(manager, state)
+    if manager.policy.write_ahead and manager.positions.get(state.symbol) is state:
+        # The events that told of its executions may have been lost with a connection.
+        await book_missing_fills(manager.desk, state.symbol, state.id)
 
 
 async def adopt(manager: PositionManager, update: PositionUpdate) -> None:
