@@ -52,7 +52,7 @@ class Weakness:
 WEAKNESSES = {
     "update between execution and answer": Weakness(
         "position-open", "drop-unknown", "S11", "never learned of update #1",
-        ("venue fills o-1", "user stream: position", "not in tracked positions", "S11 does not hold"),
+        ("venue fills o-1", "user stream: position", "log “Skipped ETH/USDT:USDT", "S11 does not hold"),
     ),
     "update to the placeholder lost at registration": Weakness(
         "position-open", "buffer-then-apply", "Q7", "mark price None",
@@ -68,7 +68,7 @@ WEAKNESSES = {
     ),
     "buffer that never buffers because of its key": Weakness(
         "position-open", "buffer-wrong-key", "S11", "never learned of update #1",
-        ("venue fills o-1", "user stream: position", "not in tracked positions", "S11 does not hold"),
+        ("venue fills o-1", "user stream: position", "log “Skipped ETH/USDT:USDT", "S11 does not hold"),
     ),
     "division by zero in the protection check": Weakness(
         "position-sync-during-open", "buffer-then-apply", "S13", "Division",
