@@ -86,7 +86,8 @@ def wrong(execution: Execution) -> list[Finding]:
 def test_a_violation_replays_in_other_processes_under_any_hash_seed() -> None:
     case = next(each for each in CASES if each.title.startswith("bot-update cancel_policy=flush-then-cancel"))
     result = run(case)
-    for counterexample in result.counterexamples:
+    # Several invariants are violated by one and the same trace.
+    for counterexample in {each.digest: each for each in result.counterexamples}.values():
         digests = set()
         for seed in ("0", "1", "4242"):
             done = subprocess.run(
