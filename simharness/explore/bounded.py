@@ -23,7 +23,7 @@ from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, ScenarioError
 from simharness.explore.estimate import UNKNOWN, Coverage, Forecast
-from simharness.explore.races import holders, not_after, races
+from simharness.explore.races import holders, may_wait, not_after, races
 from simharness.explore.replay import path_of
 from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Values
@@ -136,7 +136,7 @@ def _reversals(steps: Sequence[Step], order: HappensBefore) -> Iterator[Moves]:
     moves = path_of(steps)
     for i, j in races(steps, order):
         # A step that was held back races with whoever took what it waited for, besides whoever let it go.
-        for k in (i, *(holders(steps, order, i, j) if steps[j].waited else ())):
+        for k in (i, *(holders(steps, order, i, j) if may_wait(steps[j]) else ())):
             yield (*moves[:k], *[moves[m] for m in not_after(order, k) if m != j], moves[j])
 
 

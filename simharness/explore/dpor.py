@@ -24,7 +24,7 @@ from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, SelfCheckFailed
-from simharness.explore.races import holders, not_after, races
+from simharness.explore.races import holders, may_wait, not_after, races
 from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
 
@@ -233,9 +233,9 @@ class OptimalExplorer:
     def _plan(self, steps: list[Step], order: HappensBefore) -> None:
         """Owe every race of the execution its reversal, to the node before the race."""
         for i, j in self._races(steps, order):
-            if self._owe(steps, order, i, j) or not steps[j].waited:
+            if self._owe(steps, order, i, j) or not may_wait(steps[j]):
                 continue
-            # It was held back until step i: its race is with the step that took what it was waiting for.
+            # If it was held back until step i, its race is with the step that took what it was waiting for.
             any(self._owe(steps, order, k, j) for k in holders(steps, order, i, j))
 
     # What a search of a part of the tree, or one in several processes, does in another way.
@@ -257,7 +257,7 @@ class OptimalExplorer:
         frame = self.frames[i]
         body = self._body(steps, order, i, j)
         sequence = _sequence(steps, order, body)
-        if not steps[j].waited and any(sequence.begins_with(*event) for event in frame.sleep):
+        if not may_wait(steps[j]) and any(sequence.begins_with(*event) for event in frame.sleep):
             return True
         found = self._reversals(frame, steps, order, i, j, body)
         for probe in found:

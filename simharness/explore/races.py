@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simharness.core.step import Step
+from simharness.core.step import Kind, Step
 from simharness.core.trace import HappensBefore
 
 
@@ -23,6 +23,15 @@ def races(steps: Sequence[Step], order: HappensBefore) -> Iterator[tuple[int, in
                 continue
             if not any(k != i and past[k] >> i & 1 for k in direct):
                 yield i, j
+
+
+def may_wait(step: Step) -> bool:
+    """Return whether a step may have been held back, by a lock, until another had run.
+
+    Not ``waited`` alone: that it was offered before it was let go is a matter of the schedule. In an equivalent one the
+    lock is free again by the time it is offered, and its race with whoever took the lock is the same.
+    """
+    return step.waited or step.kind is Kind.EXECUTE
 
 
 def holders(steps: Sequence[Step], order: HappensBefore, i: int, j: int) -> Iterator[int]:
