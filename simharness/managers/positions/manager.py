@@ -63,6 +63,7 @@ class PositionManager:
         self.position_locks: dict[str, int] = {}
         self.commands: set[asyncio.Task[Any]] = set()
         self._later: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Event()
         self.policy: RegistrationPolicy = POLICIES[policy](self)
         self.atomic = AtomicPositionManager(repository, exchange_manager, stop_loss_manager, position_manager=self)
 
@@ -204,14 +205,16 @@ class PositionManager:
         task.add_done_callback(self._later.discard)
 
     async def _resolve(self) -> None:
-        await asyncio.sleep(self.desk.timing.lost_after_ms / 1000)
-        await sync.resolve_orders(self)
+        try:
+            async with asyncio.timeout(self.desk.timing.lost_after_ms / 1000):
+                await self._ending.wait()
+        except TimeoutError:
+            await sync.resolve_orders(self)
 
     async def drain(self) -> None:
         """Wait for the commands that are under way, whose callers may be gone."""
-        later = list(self._later)
-        for task in later:
-            task.cancel()
-        await asyncio.gather(*later, return_exceptions=True)
+        # Who waits need not wait on; who is at work with the database is not interrupted.
+        self._ending.set()
+        await asyncio.gather(*self._later, return_exceptions=True)
         while self.commands:
             await asyncio.wait(list(self.commands))
