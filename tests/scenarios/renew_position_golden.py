@@ -86,6 +86,7 @@ DRAWN = (
     "update between execution and answer",
     "placeholder left after a failed stop-loss",
     "buffer that never buffers because of its key",
+    "naked position after a lost reply",
 )
 
 
