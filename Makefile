@@ -5,11 +5,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test scenarios lint bench clean
 
 help:
 	@echo "make demo    the bot-update race on SQLite: verdicts and timelines"
 	@echo "make test    the whole test suite, PostgreSQL included"
+	@echo "make scenarios  every shipped scenario, explored as far as it says; takes minutes"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   what it costs (docs/benchmarks.md)"
 	@echo "make clean   remove the environment and what tools left behind"
@@ -19,6 +20,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2
+
+scenarios: $(INSTALLED)
+	@$(BIN)/simharness run scenarios
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
