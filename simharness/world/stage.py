@@ -24,6 +24,7 @@ from simharness.world.refusals import Refusals
 from simharness.world.serial import SerialWorld, serial_outcomes
 from simharness.world.setting import Setting
 from simharness.world.system import System
+from simharness.world.watch import timeless_logging
 from simharness.world.world import World
 
 # Rules that compare an execution with the serial ones of the same case.
@@ -129,6 +130,7 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
         stack.enter_context(commuting_checkouts())
+        stack.enter_context(timeless_logging())
         database = open_database(setting, stack)
         if database is not None:
             database.prepare(lambda connection: system.create(connection, setting))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane
 from simharness.core.footprint import recorder
@@ -111,6 +111,26 @@ class ComplaintHandler(logging.Handler):
             error = record.exc_info[1]
             text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
             self._view.complaints.append(Complaint(text, record.getMessage(), self._view.step))
+
+
+@contextmanager
+def timeless_logging() -> Iterator[None]:
+    """Let making a log record leave no footprint.
+
+    A record takes the time, and whether one is made at all depends on levels that telling an execution lowers. What the
+    line says of the time decides nothing.
+    """
+    factory = logging.getLogRecordFactory()
+
+    def make(*arguments: Any, **keywords: Any) -> logging.LogRecord:
+        with recorder.aside():
+            return factory(*arguments, **keywords)
+
+    logging.setLogRecordFactory(make)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(factory)
 
 
 class LogNarrator(logging.Handler):
