@@ -78,6 +78,8 @@ class Step:
         time_ns: virtual time after the step.
         operations: domain operations, only filled while narrating.
         waited: whether something held it back after its turn had come, such as a lock.
+        mortal: whether it leaves nothing behind if the program's process ends after it, and cannot happen then.
+        ends: whether the program's process ended in it.
         window: how many nanoseconds after its cause it happens, at least and at most; None where nobody knows.
     """
 
@@ -95,6 +97,8 @@ class Step:
     operations: tuple[Operation, ...] = ()
     waited: bool = False
     window: Window | None = None
+    mortal: bool = False
+    ends: bool = False
 
     def __str__(self) -> str:
         return f"{self.label or self.kind} [{name.text(self.process)} step {self.index}]"

@@ -24,7 +24,7 @@ from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
 from simharness.errors import ReplayDiverged, SelfCheckFailed
-from simharness.explore.races import holders, may_wait, not_after, races
+from simharness.explore.races import holders, may_wait, not_after, races, without_the_dead
 from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
 
@@ -244,7 +244,7 @@ class OptimalExplorer:
         return races(steps, order)
 
     def _body(self, steps: list[Step], order: HappensBefore, i: int, j: int) -> list[int]:
-        return not_after(order, i)
+        return without_the_dead(steps, order, not_after(order, i), j)
 
     def _combination_after(self, step: Step) -> Values | None:
         return following(step.values, step.options)
@@ -256,6 +256,8 @@ class OptimalExplorer:
         """Owe the reversal of step j against step i, unless it was explored; return whether j can run before i."""
         frame = self.frames[i]
         body = self._body(steps, order, i, j)
+        if steps[j].mortal and any(steps[k].ends for k in body):
+            return True  # after the crash it is gone; the execution that does not crash there has the same race
         sequence = _sequence(steps, order, body)
         if not may_wait(steps[j]) and any(sequence.begins_with(*event) for event in frame.sleep):
             return True

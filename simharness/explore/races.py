@@ -53,6 +53,20 @@ def holders(steps: Sequence[Step], order: HappensBefore, i: int, j: int) -> Iter
             yield k
 
 
+def without_the_dead(steps: Sequence[Step], order: HappensBefore, body: list[int], j: int) -> list[int]:
+    """Leave out what a crash in ``body``, or step ``j`` if it is one, leaves nothing of.
+
+    A step in the program's memory, or a statement that was never committed, commutes with the crash as far as anything
+    that survives can tell, so nothing orders the two; but it cannot come after the crash. A planned sequence that holds
+    both could be merged into a branch that crashes first, and would ask for a step that is gone. Without the step the
+    sequence comes to the same: what follows from it and survives happens before the crash, and then so does the step.
+    """
+    for end in [k for k in (*body, j) if steps[k].ends]:
+        past = order.past[end]
+        body = [k for k in body if k > end or not steps[k].mortal or past >> k & 1]
+    return body
+
+
 def not_after(order: HappensBefore, i: int) -> list[int]:
     """Return the positions after ``i`` that do not happen after it: the whole rest of the execution counts."""
     past = order.past

@@ -162,6 +162,8 @@ class LoopExecution:
         index = self._counts.get(process, 0)
         self._counts[process] = index + 1
         loop.position = position
+        loop.ended = False
+        mortal = self.is_mortal(process, item)
         loop.children = []
         loop.target = name.causal("cascade", process, index, 0) if item.own_cascade else process
         self._callbacks_in_a_row = self._callbacks_in_a_row + 1 if item.kind is _HANDLE else 0
@@ -200,6 +202,8 @@ class LoopExecution:
             tuple(recorder.operations) if recorder.narrating else (),
             item.waited,
             item.window,
+            mortal,
+            loop.ended,
         )
         self.steps.append(step)
         return step
@@ -247,6 +251,11 @@ class LoopExecution:
 
     def _now_ns(self) -> int:
         return self.loop.clock.now_ns
+
+    def is_mortal(self, process: int, item: Item) -> bool:
+        """Return whether an entry is lost when the program's process ends; worlds in which it can know."""
+        del process, item
+        return False
 
     def after_action(self, item: Item) -> None:
         """Look at what a step did, inside the step; worlds judge here."""

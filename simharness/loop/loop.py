@@ -72,6 +72,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.children: list[tuple[int, Kind]] = []
         self.beyond_horizon = 0
         self.abandoned = False
+        self.ended = False
         self._sequence = 0
         self._timers = 0
         self._deadlines: dict[tuple[int, int, float], int] = {}
@@ -136,6 +137,7 @@ class SimLoop(asyncio.BaseEventLoop):
     def lose(self, survives: Callable[[int, Item], bool]) -> None:
         """Drop what is pending and does not survive, as when the program's process ends: no ghosts are left."""
         recorder.write(_TIMER_ORDER)
+        self.ended = True
         for item in self.queues.drop(survives):
             if item.timer is not None:
                 self.zone.drop(item.timer)

@@ -75,6 +75,10 @@ class Crashes:
             return enabled
         return [process for process in enabled if process != _PROCESS] + [_PROCESS]
 
+    def loses(self, process: int, item: Item) -> bool:
+        """Return whether an entry is gone after a crash."""
+        return self.allowed and process != _PROCESS and not _survives(process, item)
+
     def outlived(self) -> None:
         """Record that what the running step does is still there after a crash."""
         if self.allowed:

@@ -174,6 +174,10 @@ class World(LoopExecution):
         if committed:
             self.watch.committed()
 
+    def is_mortal(self, process: int, item: Item) -> bool:
+        """Return whether an entry is the program's own, and the program may crash."""
+        return self.crashes.loses(process, item)
+
     def enabled(self) -> list[int]:
         """Return the processes that can take a step, a crash behind all others."""
         return self.crashes.last(super().enabled())
