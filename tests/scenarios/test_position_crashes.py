@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from simharness.core.step import Kind
 from simharness.core.verdict import Finding
+from simharness.explore.strategy import build
 from simharness.runner.setting import setting_of, system_of
 from simharness.scenario import load
 from simharness.world.stage import Stage, staged
@@ -55,3 +57,11 @@ def test_a_crash_at_every_world_event_is_recovered_from(stage: Stage) -> None:
     assert len(moments) > 40
     wrong = {moment: found for moment in moments if (found := crashed_at(stage, moment))}
     assert wrong == {}
+
+
+def test_no_planned_order_asks_for_a_step_of_the_program_that_crashed(stage: Stage) -> None:
+    """The search once put steps in memory, which commute with a crash, behind it: the 110th execution diverged."""
+    search = build("dpor", stage.program, seed=0)
+    explored = list(islice(search.executions(), 150))
+    assert len(explored) == 150
+    assert (search.statistics.blocked, search.statistics.duplicates) == (0, 0)
