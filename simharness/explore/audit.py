@@ -93,6 +93,8 @@ def determinism(program: Program, path: Path) -> str:
 def _independent(steps: Sequence[Step], first: int) -> bool:
     """Return whether the step at ``first`` and the next one are said to commute."""
     a, b = steps[first], steps[first + 1]
+    if a.mortal and b.ends:
+        return False  # no key orders them, for nothing of a is left; but behind b there is no a
     return a.process != b.process and b.cause != first and not conflicting(a.footprint, b.footprint)
 
 

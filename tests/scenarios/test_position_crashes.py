@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from simharness.core.step import Kind
 from simharness.core.verdict import Finding
+from simharness.explore.audit import audit
+from simharness.explore.replay import path_of
 from simharness.explore.strategy import build
 from simharness.runner.setting import setting_of, system_of
 from simharness.scenario import load
@@ -52,7 +55,7 @@ def crashed_at(stage: Stage, moment: int) -> tuple[Finding, ...]:
 
 
 def test_a_crash_at_every_world_event_is_recovered_from(stage: Stage) -> None:
-    """In base order; the scenario position-crash samples other orders."""
+    """In base order; the scenario position-crash explores the others."""
     moments = world_events(stage)
     assert len(moments) > 40
     wrong = {moment: found for moment in moments if (found := crashed_at(stage, moment))}
@@ -65,3 +68,16 @@ def test_no_planned_order_asks_for_a_step_of_the_program_that_crashed(stage: Sta
     explored = list(islice(search.executions(), 150))
     assert len(explored) == 150
     assert (search.statistics.blocked, search.statistics.duplicates) == (0, 0)
+
+
+def test_the_audit_swaps_no_step_in_memory_with_the_crash_behind_it(stage: Stage) -> None:
+    """They commute as far as anything that survives can tell, but behind the crash the step is gone."""
+    execution = stage.world()
+    execution.step(execution.enabled()[0])
+    assert execution.step(execution.enabled()[0]).mortal
+    assert execution.step(execution.enabled()[-1], (1,)).ends
+    while enabled := execution.enabled():
+        execution.step(enabled[0])
+    path = path_of(execution.steps)
+    execution.close()
+    assert audit(stage.program, path, pairs=1000, rng=Random(0)).swapped > 0
