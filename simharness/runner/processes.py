@@ -60,6 +60,12 @@ class _Worker:
     process: BaseProcess
     connection: Connection
     case: int | None = None
+    begun: bool = False
+    told: bool = False
+
+
+# Sent when a case has begun: from now on SIGINT is heard; before, it would be lost.
+_BEGUN = "begun"
 
 
 def run_in_processes(cases: Sequence[Case], options: RunOptions, observer: Observer) -> RunResult:
@@ -76,7 +82,7 @@ def run_in_processes(cases: Sequence[Case], options: RunOptions, observer: Obser
         with interrupts() as pressed:
             while crew.goes_on():
                 crew.listen()
-                if pressed() and not crew.interrupted:
+                if pressed() or crew.interrupted:
                     crew.interrupt()
     finally:
         crew.dismiss()
@@ -106,7 +112,7 @@ class _Crew:
                 self._workers.append(worker)
             if worker is None:
                 break
-            worker.case = self._left.popleft()
+            worker.case, worker.begun = self._left.popleft(), False
             self._observer.case_started(self._cases[worker.case])
             with suppress(OSError):  # it is dead, which comes out when we listen
                 worker.connection.send((self._cases[worker.case], self._options))
@@ -120,10 +126,13 @@ class _Crew:
             self._hear(busy[connection])
 
     def interrupt(self) -> None:
-        """Let everybody come to an end with what is known."""
+        """Let everybody who has begun come to an end with what is known; each is told once."""
         self.interrupted = True
         for worker in self._workers:
-            if worker.case is not None and worker.process.pid is not None and worker.process.is_alive():
+            if worker.case is None or not worker.begun or worker.told:
+                continue
+            if worker.process.pid is not None and worker.process.is_alive():
+                worker.told = True
                 os.kill(worker.process.pid, signal.SIGINT)
 
     def dismiss(self) -> None:
@@ -142,7 +151,9 @@ class _Crew:
                 return  # before it could know anything
             error = f"the process that ran it {how_it_ended(worker.process)}"
             news = _Over(CaseResult.of(case, Verdict.ERROR, error=error))
-        if isinstance(news, Progress):
+        if news == _BEGUN:
+            worker.begun = True
+        elif isinstance(news, Progress):
             self._observer.progress(case, news)
         elif isinstance(news, _Refused):
             raise ScenarioError(news.message)
@@ -196,6 +207,7 @@ def _run(connection: Connection, case: Case, options: RunOptions) -> _Over | _Re
 
     signal.signal(signal.SIGINT, note)
     try:
+        connection.send(_BEGUN)
         return _Over(run_case(case, options, report), interrupted=pressed)
     except Interrupted as interrupted:
         return _Over(interrupted.result, interrupted=True)
