@@ -55,6 +55,24 @@ def test_ctrl_c_reaches_the_processes_and_leaves_none(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_ctrl_c_before_a_case_has_begun_reaches_it_when_it_has(tmp_path: Path) -> None:
+    """A process that is still importing hears nothing: told too early, it would wait for ever."""
+    crew = processes._Crew([fateful(tmp_path, "waiting")], RunOptions(checkpoint_dir=tmp_path), Silent())
+    try:
+        assert crew.goes_on()
+        crew.interrupt()
+        assert not crew._workers[0].told
+        polls = 0
+        while crew.goes_on() and polls < 400:
+            crew.listen()
+            crew.interrupt()
+            polls += 1
+        assert polls < 400
+        assert crew.results == {}
+    finally:
+        crew.dismiss()
+
+
 def test_ctrl_c_between_two_searches_waits_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There an exception could land in an execution, whose program may swallow it; and the run would go on for ever."""
     seen = []
