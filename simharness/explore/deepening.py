@@ -22,10 +22,12 @@ class Deepened:
 
     Args:
         campaign: that of the whole budget (or the one that Ctrl-C ended).
+        budget: the faults that may strike in its executions.
         levels: how many interleavings each smaller budget has, as far as they were explored to their ends.
     """
 
     campaign: Campaign
+    budget: int
     levels: tuple[int, ...] = ()
 
     def checks(self) -> dict[str, str]:
@@ -51,7 +53,7 @@ def deepened(campaign_for: Callable[[int], Campaign], faults: int, *, at_once: b
         campaign.run()
         if campaign.interrupted:
             campaign.bounds.append(f"faults ≤ {budget} of {faults}")
-            return Deepened(campaign, tuple(levels))
+            return Deepened(campaign, budget, tuple(levels))
         if not campaign.exhausted:
             if campaign.checkpoint is not None:
                 campaign.checkpoint.discard()  # its share is used up, so nobody will go on with it
@@ -61,7 +63,7 @@ def deepened(campaign_for: Callable[[int], Campaign], faults: int, *, at_once: b
     campaign.run()
     if levels and not campaign.exhausted:
         campaign.bounds.append(f"complete for faults ≤ {len(levels) - 1}")
-    return Deepened(campaign, tuple(levels))
+    return Deepened(campaign, faults, tuple(levels))
 
 
 def _shared(limits: Limits) -> Limits:

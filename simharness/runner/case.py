@@ -79,7 +79,7 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
     vacuous = stage.refusals.sentences() + [f"{rule} had nothing to judge: {reason}" for rule, reason in idle.items()]
     warnings = evidence.warnings + [Finding("vacuous", sentence, warning=True) for sentence in vacuous]
     statistics = campaign.search.statistics
-    verdict = _claim(campaign, stage)
+    verdict = claim(campaign, stage)
     result = CaseResult.of(
         case,
         verdict,
@@ -95,7 +95,12 @@ def _explore(case: Case, options: RunOptions, stage: Stage, report: Report, star
         timelines=evidence.timelines,
     )
     if options.report_dir is not None:
-        write_certificate(options.report_dir, case, result)
+        search = {
+            "seed": options.seed,
+            "faults": found.budget,
+            "shared": isinstance(campaign.search, ParallelSearch) and campaign.search.shared,
+        }
+        write_certificate(options.report_dir, case, result, search)
     if campaign.interrupted:
         raise Interrupted(result)
     return result
@@ -170,7 +175,7 @@ def _prove(case: Case, options: RunOptions, stage: Stage, campaign: Campaign, ev
             evidence.reports[counterexample.token] = path
 
 
-def _claim(campaign: Campaign, stage: Stage) -> Verdict:
+def claim(campaign: Campaign, stage: Stage) -> Verdict:
     """Return the verdict; where something is known to be invisible, nothing is proven."""
     verdict = campaign.verdict()
     if verdict is Verdict.PROVEN and stage.holes():

@@ -42,8 +42,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_certificate(directory: Path, case: Case, result: CaseResult) -> Path:
-    """Write the certificate of a case beside its timelines; return the file."""
+def write_certificate(directory: Path, case: Case, result: CaseResult, search: dict[str, int | bool]) -> Path:
+    """Write the certificate of a case beside its timelines; return the file.
+
+    Args:
+        directory: where.
+        case: what was explored.
+        result: what was found.
+        search: what one has to know to search again in the same order; see ``verify``.
+    """
     assert result.certificate is not None
     file = directory / f"{report_stem(case.scenario.name, dict(case.values), 'certificate')}.json"
     document = {
@@ -52,6 +59,7 @@ def write_certificate(directory: Path, case: Case, result: CaseResult) -> Path:
         "path": case.scenario.path,
         "case": dict(case.values),
         "verdict": result.verdict.value,
+        "search": search,
         "certificate": certificate_dict(result.certificate),
     }
     write_text(file, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

@@ -139,6 +139,11 @@ class ParallelSearch:
                     self.tree.take_back(worker.place)
             _dismiss(workers)
 
+    @property
+    def shared(self) -> bool:
+        """Whether several processes take part, so that the order of the executions is a matter of time."""
+        return self._alone is None
+
     def freeze(self) -> dict[str, Any]:
         """Return its state as JSON; what others are executing is owed again."""
         if self._alone is not None:
