@@ -258,7 +258,7 @@ def simharness_explore(request: pytest.FixtureRequest) -> Callable[..., Result]:
 
 
 # Arguments of explore that a single schedule has no use for.
-_SEARCH_ONLY = frozenset({"strategy", "executions", "time", "seed"})
+_SEARCH_ONLY = frozenset({"strategy", "executions", "time", "seed", "reversals", "delays", "jobs"})
 
 
 def _complaint(result: Result, proof: bool) -> str | None:

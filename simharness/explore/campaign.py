@@ -5,26 +5,22 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from simharness.core import trace
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Place, Schedule
-from simharness.core.step import Step
-from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.audit import audit
 from simharness.explore.bounded import BoundedSearch
 from simharness.explore.candidate import Candidate, freeze_path, thaw_path
 from simharness.explore.checkpoint import Checkpoint, interrupt_between_executions
-from simharness.explore.latency import possible
+from simharness.explore.latency import possible, realised
 from simharness.explore.places import placed
-from simharness.explore.reachable import Realisation, realise
 from simharness.explore.replay import Path, path_of, straightened, walk
 from simharness.explore.shrink import Memory, Shrinker
 from simharness.explore.strategy import LastingSearch, Search, Summary
@@ -249,7 +245,7 @@ class Campaign:
             if any(candidate.reachable for candidate in known) or len(known) >= _CANDIDATES:
                 continue
             if realisation is None and self.stock:
-                realisation = self._realise(execution.steps, HappensBefore(execution.steps))
+                realisation = realised(execution.steps, timed=self.timed)
             reachable = realisation.reachable if realisation is not None else None
             deliveries = realisation.deliveries if realisation is not None else ()
             known.append(Candidate(finding, path_of(execution.steps), reachable, self._executions, deliveries))
@@ -307,7 +303,7 @@ class Campaign:
                 raise SelfCheckFailed(
                     f"the counterexample of {candidate.finding.invariant} did not happen again when it was replayed"
                 )
-            realisation = self._realise(execution.steps, HappensBefore(execution.steps)) if self.stock else None
+            realisation = realised(execution.steps, timed=self.timed) if self.stock else None
             final = Schedule(shrunk.schedule.deviations, len(execution.steps))
             deliveries = realisation.deliveries if realisation is not None else ()
             return Proof(
@@ -331,13 +327,9 @@ class Campaign:
     def _really_violated(self, execution: Execution) -> frozenset[str]:
         """Return what is violated if a stock loop can do it: a smaller counterexample must not be less real."""
         violated = self._violated(execution)
-        if violated and self._realise(execution.steps, HappensBefore(execution.steps)).reachable:
+        if violated and realised(execution.steps, timed=self.timed).reachable:
             return violated
         return frozenset()
-
-    def _realise(self, steps: Sequence[Step], order: HappensBefore) -> Realisation:
-        """Return whether a stock loop can do it; with a latency, only if the deliveries can come in that order."""
-        return realise(steps, order, accepts=partial(possible, steps, order) if self.timed else None)
 
     @staticmethod
     def _same(execution: Execution, kind: str) -> Finding | None:

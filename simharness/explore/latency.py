@@ -20,10 +20,12 @@ Lilius, Yi, "Partial Order Reductions for Timed Systems", CONCUR 1998).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 
 from simharness.core.step import Kind, Step
 from simharness.core.trace import HappensBefore
+from simharness.explore.reachable import Realisation, realise
 
 
 def possible(steps: Sequence[Step], order: HappensBefore | None = None, landed: Sequence[tuple[int, int]] = ()) -> bool:
@@ -59,6 +61,12 @@ def possible(steps: Sequence[Step], order: HappensBefore | None = None, landed: 
         if not changed:
             return True
     return False
+
+
+def realised(steps: Sequence[Step], order: HappensBefore | None = None, *, timed: bool) -> Realisation:
+    """Return whether a stock loop can do it; if messages have a latency, with deliveries that can come so."""
+    order = HappensBefore(steps) if order is None else order
+    return realise(steps, order, accepts=partial(possible, steps, order) if timed else None)
 
 
 def _sweep(moments: list[int], forward: Iterable[list[tuple[int, int]]]) -> bool:

@@ -20,6 +20,7 @@ from simharness.explore.campaign import Campaign, Limits, Proof
 from simharness.explore.component_search import ComponentSearch
 from simharness.explore.deepening import Deepened, deepened
 from simharness.explore.exhaustive.dpor import DporSearch
+from simharness.explore.latency import possible
 from simharness.explore.parallel.search import ParallelSearch
 from simharness.explore.places import refollow
 from simharness.explore.strategy import Search, build
@@ -107,7 +108,7 @@ def explore(
         semantics=Semantics(semantics),
         faults=faults,
         horizon_ns=horizon_in_ns(horizon),
-        latency=_window_ns(latency),
+        latency=window_in_ns(latency),
         packages=tuple(instrument),
     ) as stage:
         stock, timed = semantics == "stock", latency is not None
@@ -147,6 +148,7 @@ def replay(
     semantics: Literal["stock", "quiescent", "any-order"] = "stock",
     faults: int = 0,
     horizon: str | None = None,
+    latency: tuple[str, str] | None = None,
 ) -> Replayed:
     """Run the schedule of a token once more; if the code has changed, by what was to happen in place of what.
 
@@ -156,6 +158,7 @@ def replay(
         check: as it was given to :func:`explore`; and so on for the other arguments.
 
     Raises:
+        ScenarioError: a duration makes no sense.
         TokenError: the token is damaged or belongs to another program.
         ReplayDiverged: the program does not offer what the schedule asks for, and the token knows no places.
         Nondeterminism: the same choices lead to different traces.
@@ -168,6 +171,7 @@ def replay(
         semantics=Semantics(semantics),
         faults=faults,
         horizon_ns=horizon_in_ns(horizon),
+        latency=window_in_ns(latency),
         packages=tuple(instrument),
     ) as stage:
         followed = refollow(stage.program, decoded.schedule, decoded.places, decoded.trace)
@@ -175,14 +179,16 @@ def replay(
         try:
             outcome, findings = execution.conclude()
             digest = trace.digest(execution.steps)
+            fits = latency is None or possible(execution.steps)
             return Replayed(
-                happened_again=any(decoded.invariant in ("", finding.invariant) for finding in findings),
+                happened_again=fits and any(decoded.invariant in ("", finding.invariant) for finding in findings),
                 same_trace=int(digest[:8], 16) == decoded.trace,
                 outcome=outcome,
                 messages=tuple(finding.message for finding in findings),
                 digest=digest,
                 steps=tuple(str(step) for step in execution.steps),
                 missing=followed.missing,
+                possible=fits,
             )
         finally:
             execution.close()
@@ -212,7 +218,12 @@ def belongs(program: Program, token: Token) -> str:
     return name
 
 
-def _window_ns(latency: tuple[str, str] | None) -> Window | None:
+def window_in_ns(latency: tuple[str, str] | None) -> Window | None:
+    """Return the shortest and the longest time of a message in nanoseconds; None for any time.
+
+    Raises:
+        ScenarioError: the shortest is longer than the longest.
+    """
     if latency is None:
         return None
     least, most = (parse_duration_ns(each) for each in latency)

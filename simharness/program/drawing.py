@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from simharness.core.token import decode
 from simharness.core.verdict import Counterexample
-from simharness.explore.reachable import realise
+from simharness.explore.latency import possible, realised
 from simharness.explore.recording import contrast, record
 from simharness.loop.execution import Semantics
-from simharness.program.api import Program, belongs, horizon_in_ns
+from simharness.program.api import Program, belongs, horizon_in_ns, window_in_ns
 from simharness.program.stage import program_staged
 
 
@@ -18,11 +18,12 @@ def timeline(
     program: Program,
     token: str,
     *,
-    check: Callable[[Any], object] | None = None,
+    check: Callable[[Any], object] | Mapping[str, Callable[[Any], object]] | None = None,
     instrument: tuple[str, ...] | list[str] = (),
     semantics: Literal["stock", "quiescent", "any-order"] = "stock",
     faults: int = 0,
     horizon: str | None = None,
+    latency: tuple[str, str] | None = None,
     width: int = 100,
     ascii_only: bool = False,
     full: bool = False,
@@ -32,15 +33,16 @@ def timeline(
     Args:
         program: the program that the token came from.
         token: from a :class:`Violation`.
-        check: as it was given to :func:`explore`; and so on for ``instrument``, ``semantics``, ``faults``, ``horizon``.
+        check: as it was given to :func:`explore`; and so on for the other arguments of the same names.
         width: columns.
         ascii_only: no character beyond ASCII.
         full: fold nothing.
 
     Returns:
-        The timeline; one sentence if the violation no longer happens.
+        The timeline; one sentence if the violation no longer happens, or cannot with this latency.
 
     Raises:
+        ScenarioError: a duration makes no sense.
         TokenError: the token is damaged or belongs to another program.
         ReplayDiverged: the program does not offer what the schedule asks for.
     """
@@ -55,9 +57,13 @@ def timeline(
         semantics=Semantics(semantics),
         faults=faults,
         horizon_ns=horizon_in_ns(horizon),
+        latency=window_in_ns(latency),
         packages=tuple(instrument),
     ) as stage:
         failing = record(stage.program, decoded.schedule)
+        timed = latency is not None
+        if latency is not None and not possible(failing.steps):
+            return f"{name}: no messages with a latency of {latency[0]}..{latency[1]} come in this order\n"
         finding = next((each for each in failing.findings if decoded.invariant in ("", each.invariant)), None)
         if finding is None:
             return f"{name}: it no longer happens under this schedule\n"
@@ -66,10 +72,10 @@ def timeline(
             failing.schedule,
             failing.digest,
             token,
-            realise(failing.steps).reachable if semantics == "stock" else None,
+            realised(failing.steps, timed=timed).reachable if semantics == "stock" else None,
             len(failing.schedule.deviations),
         )
-        passing = contrast(stage.program, failing, finding.kind, timed=stage.latency is not None)
+        passing = contrast(stage.program, failing, finding.kind, timed=timed)
         return to_text(
             failing,
             passing,

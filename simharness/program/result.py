@@ -76,6 +76,7 @@ class Replayed:
         digest: of the trace.
         steps: the steps, one line each.
         missing: recorded positions of the choices that have no place in the program as it is now.
+        possible: whether messages that take the given latency can come in this order; if not, nothing happened again.
     """
 
     happened_again: bool
@@ -85,3 +86,4 @@ class Replayed:
     digest: str
     steps: tuple[str, ...] = field(default=(), repr=False)
     missing: tuple[int, ...] = ()
+    possible: bool = True

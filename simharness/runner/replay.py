@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simharness.core.token import Token, decode
 from simharness.core.verdict import Counterexample, RecordedExecution
 from simharness.errors import Nondeterminism
-from simharness.explore.reachable import realise
+from simharness.explore.latency import possible, realised
 from simharness.explore.recording import contrast, record_again
 from simharness.runner.result import Layout, ReplayOutcome
 from simharness.runner.setting import located, setting_of, system_of
@@ -44,6 +44,12 @@ def _judge(
     from simharness.report.timeline import Heading, render
 
     same_trace = int(failing.digest[:8], 16) == decoded.trace
+    timed = stage.setting.latency is not None
+    if timed and not possible(failing.steps):
+        # The latency is not part of the token: it, or the code, has changed since.
+        latency = case.scenario.spec.venue.latency.text
+        text = f"{case.title}: no messages with a latency of {latency} come in this order"
+        return ReplayOutcome(False, None, text, digest=failing.digest, same_trace=same_trace)
     refuting = [
         finding for finding in failing.findings if not finding.warning and decoded.invariant in ("", finding.invariant)
     ]
@@ -56,10 +62,10 @@ def _judge(
         failing.schedule,
         failing.digest,
         token,
-        realise(failing.steps).reachable if case.explore.semantics == "stock" else None,
+        realised(failing.steps, timed=timed).reachable if case.explore.semantics == "stock" else None,
         len(failing.schedule.deviations),
     )
-    passing = contrast(stage.program, failing, finding.kind, timed=stage.setting.latency is not None)
+    passing = contrast(stage.program, failing, finding.kind, timed=timed)
     drawing = render(
         failing,
         passing,

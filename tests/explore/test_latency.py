@@ -203,6 +203,33 @@ def test_a_latency_decides_whether_a_timeout_can_strike() -> None:
     assert set(always.outcomes) == {"timeout"}
 
 
+def test_a_counterexample_is_replayed_with_its_latency() -> None:
+    """With another one the same schedule may be impossible; then nothing has happened again, whatever it shows."""
+
+    async def program() -> str:
+        try:
+            async with asyncio.timeout(1):
+                await simharness.world().call(lambda: None)
+        except TimeoutError:
+            return "timeout"
+        return "answered"
+
+    def never(outcome: str) -> bool:
+        return outcome == "answered"
+
+    (found,) = simharness.explore(program, check=never, latency=("5ms", "600ms")).violations
+    again = simharness.replay(program, found.token, check=never, latency=("5ms", "600ms"))
+    assert (again.happened_again, again.same_trace, again.possible) == (True, True, True)
+    drawn = simharness.timeline(program, found.token, check=never, latency=("5ms", "600ms"))
+    assert "reachable on stock asyncio: yes" in drawn
+    short = simharness.replay(program, found.token, check=never, latency=("5ms", "400ms"))
+    assert (short.happened_again, short.same_trace, short.possible) == (False, True, False)
+    drawn = simharness.timeline(program, found.token, check=never, latency=("5ms", "400ms"))
+    assert drawn == "program: no messages with a latency of 5ms..400ms come in this order\n"
+    with pytest.raises(ScenarioError, match="longer than the longest"):
+        simharness.replay(program, found.token, latency=("2s", "1s"))
+
+
 def test_a_latency_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ScenarioError, match="longer than the longest"):
         simharness.explore(a_request_and_a_timer, latency=("2s", "1s"))

@@ -45,6 +45,10 @@ def test_violated(simharness_explore):
     simharness_explore(race, check=has_reason)
 
 
+def test_violated_with_every_argument(simharness_explore):
+    simharness_explore(race, check=has_reason, latency=("1ms", "2ms"), reversals=3, jobs=1, seed=1, horizon="1m")
+
+
 def test_holds(simharness_explore):
     assert simharness_explore(race, check=len, proof=True).executions == 2
 
@@ -78,6 +82,7 @@ def test_only_what_is_wrong_fails(ran: tuple[Path, subprocess.CompletedProcess[s
         ("test_not_proven", "FAILED"),
         ("test_theirs_logs", "FAILED"),
         ("test_violated", "FAILED"),
+        ("test_violated_with_every_argument", "FAILED"),
     ]
 
 
@@ -86,6 +91,7 @@ def test_a_violation_is_drawn(ran: tuple[Path, subprocess.CompletedProcess[str]]
     assert "violated in 2 executions: check: has_reason returned False for the outcome [None]" in said
     assert "FAILS if [A] the handler's READ runs before [B] the endpoint's WRITE" in said
     assert re.search(r"call endpoint.<lambda> +test_race.py:15", said)
+    assert "TypeError" not in said
     assert "passed after 1 execution, not proven: executions ≤ 1" in said
 
 
