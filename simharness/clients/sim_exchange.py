@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
@@ -31,6 +31,13 @@ from simharness.venue.order import Order, Trade
 from simharness.venue.venue import Venue
 
 Structure = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """What ``on_connected`` is told of a connection, as far as ccxt's own clients have it too."""
+
+    url: str
 
 
 class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
@@ -273,6 +280,8 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         """
         inbox = self._inboxes[topic]
         self._connections[topic] = self._links.connect(topic, inbox.push, partial(self._lost, topic))
+        # ccxt's hook for users.
+        self.on_connected(Socket(f"simexchange/{topic}"))
 
     async def _watch(self, topic: Topic, wanted: Callable[[VenueEvent], bool]) -> list[VenueEvent]:
         if topic not in self._connections:

@@ -307,6 +307,24 @@ def test_a_broken_stream_is_a_network_error_and_the_next_call_connects_again() -
     run(test())
 
 
+def test_every_connection_that_comes_up_is_told_to_the_hook_of_ccxt() -> None:
+    """The only sign of a break that no ``watch_…`` call was waiting to hear of."""
+
+    async def test() -> None:
+        stage, told = Stage(), list[str]()
+        stage.exchange.on_connected = lambda socket, *_: told.append(socket.url)
+        stage.exchange.open_stream(Topic.ORDERS)
+        stage.venue.offer_disconnect(Topic.ORDERS)
+        stage.agenda.run_all()
+        assert told == ["simexchange/orders"]
+        watcher = await stage.start(stage.exchange.watch_orders())
+        stage.agenda.run_labelled("user stream orders connects")
+        assert told == ["simexchange/orders"] * 2
+        watcher.cancel()
+
+    run(test())
+
+
 def test_with_a_handshake_the_first_connection_is_an_event_too() -> None:
     async def test() -> None:
         stage = Stage(handshake=True)

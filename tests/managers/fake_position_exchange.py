@@ -6,6 +6,7 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 from ccxt.base.errors import InvalidOrder, OrderNotFound
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -93,7 +94,15 @@ class FakeExchange:
     def _copy(self, order):
         return {**order, "trades": [dict(trade) for trade in order["trades"]] if self.lists_trades else None}
 
+    def on_connected(self, client, message=None):
+        """Do nothing: ccxt's hook for users."""
+
+    def connect(self, url):
+        """Let a WebSocket have connected."""
+        self.on_connected(SimpleNamespace(url=url))
+
     async def fetch_my_trades(self, symbol, since=None, limit=None, params=None):
+        await self._moment(self.before, "fetch_my_trades")
         order = self.orders[params["orderId"]]
         return [{**trade, "order": order["id"]} for trade in order["trades"]]
 

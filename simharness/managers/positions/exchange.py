@@ -35,6 +35,8 @@ class ExchangeClient(Protocol):
     """The part of a `ccxt.pro` exchange that is used; any derivatives exchange of ccxt.pro satisfies it."""
 
     id: Any
+    on_connected: Any
+    """ccxt's hook for users: called with the client, which has a `url`, whenever a WebSocket has connected."""
 
     async def create_order(
         self,

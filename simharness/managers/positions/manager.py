@@ -27,7 +27,8 @@ Result = TypeVar("Result")
 class PositionSettings:
     """Limits: `max_loss` and `default_stop` are fractions of the entry price, intervals are seconds.
 
-    One snapshot without a position proves nothing; `absences` of them in a row are taken for its end.
+    One snapshot without a position proves nothing; `absences` of them in a row are taken for its end. After a
+    reconnect the synchronisation is tried `resyncs` times; then the periodic one has to do.
     """
 
     max_loss: Decimal = Decimal("0.20")
@@ -36,6 +37,7 @@ class PositionSettings:
     sync_interval_s: float = 30.0  # asyncio's own unit
     protection_interval_s: float = 15.0
     reconnect_s: float = 1.0
+    resyncs: int = 5
 
 
 class PositionManager:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from simharness.managers.positions.errors import OrderMissing, OrderRefused, OutcomeUnknown
 from simharness.managers.positions.exchange import ExchangeManager, OrderReport
@@ -19,6 +20,7 @@ from simharness.managers.positions.models import OrderRow
 from simharness.managers.positions.repository import PositionRepository
 from simharness.managers.positions.state import ZERO, OrderSide, PositionState, closing_side
 
+Answer = TypeVar("Answer")
 ENTRY, STOP, CLOSE = "entry", "stop", "close"
 
 
@@ -79,6 +81,15 @@ class OrderDesk(ABC):
     @abstractmethod
     async def look_up(self, row: OrderRow) -> OrderReport | None:
         """Return what is known of an order by now, or `None` if that cannot be learned."""
+
+    async def insist(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask again while answers are lost, `timing.queries` times in all; the last failure is raised."""
+        for attempt in range(1, self.timing.queries):
+            try:
+                return await ask()
+            except OutcomeUnknown:
+                await asyncio.sleep(self.timing.query_backoff_s * attempt)
+        return await ask()
 
     async def on_lost(self, row: OrderRow) -> None:
         """Store that an order never arrived at the exchange."""

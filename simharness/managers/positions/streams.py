@@ -20,17 +20,23 @@ Intake = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None] | None]
 class UserStreams:
     """Feeds a manager from `watch_positions` and `watch_orders`, and repeats its periodic checks.
 
-    A connection that broke may have lost events, so a synchronisation follows each reconnect.
+    A connection that broke may have lost events, so a synchronisation follows each reconnect. That is when the new
+    connection stands: what happens before, the snapshot shows, and what happens after, the stream tells. An
+    error of `watch_…` is no sign to rely on, for ccxt raises it only in calls that wait at the moment of the break.
     """
 
     def __init__(self, manager: PositionManager) -> None:
         self._manager = manager
         self._loops: list[asyncio.Task[None]] = []
         self.handlers: set[asyncio.Task[None]] = set()
+        self._inner_hook: Callable[..., object] = manager.exchange.client.on_connected
+        self._seen: set[str] = set()
 
     def start(self, *, periodic: bool = True) -> None:
         """Start listening, and with `periodic` the synchronisation and the protection check."""
         client, manager, settings = self._manager.exchange.client, self._manager, self._manager.settings
+        # ccxt's own hook has work to do, and may be somebody else's by now.
+        self._inner_hook, client.on_connected = client.on_connected, self._connected
         loops: list[Coroutine[Any, Any, None]] = [
             self._listen(client.watch_positions, manager.take_position),
             self._listen(client.watch_orders, manager.take_order),
@@ -46,6 +52,8 @@ class UserStreams:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
+        if self._manager.exchange.client.on_connected == self._connected:
+            self._manager.exchange.client.on_connected = self._inner_hook
         while self.handlers:
             await asyncio.wait(list(self.handlers))
         await self._manager.drain()
@@ -57,7 +65,6 @@ class UserStreams:
             except NetworkError as error:
                 logger.warning("stream interrupted: %s", error)
                 await asyncio.sleep(self._manager.settings.reconnect_s)
-                self._spawn(self._resync())
                 continue
             for event in events:
                 try:
@@ -69,12 +76,25 @@ class UserStreams:
                     if work is not None:
                         self._spawn(work)
 
+    def _connected(self, socket: Any, *details: Any) -> None:
+        """Take note of a new connection; the first to a place is no reconnect: recovery follows the start."""
+        self._inner_hook(socket, *details)
+        if socket.url in self._seen:
+            self._spawn(self._resync())
+        self._seen.add(socket.url)
+
     async def _resync(self) -> None:
-        try:
-            # Also what was lost about a position that is being opened has to be found.
-            await self._manager.sync_with_exchange(patient=True)
-        except PositionError as error:
-            logger.warning("not synchronised after the reconnect: %s", error)
+        """Synchronise, and try again a few times if the exchange does not answer."""
+        settings = self._manager.settings
+        for attempt in range(1, settings.resyncs + 1):
+            try:
+                # Also what was lost about a position that is being opened has to be found.
+                await self._manager.sync_with_exchange(patient=True)
+            except PositionError as error:
+                logger.warning("not synchronised after the reconnect (%d of %d): %s", attempt, settings.resyncs, error)
+                await asyncio.sleep(settings.reconnect_s * attempt)
+            else:
+                return
 
     async def _repeat(self, check: Callable[[], Awaitable[None]], interval_s: float) -> None:
         while True:

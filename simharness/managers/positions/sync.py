@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simharness.managers.positions.closing import close_tracked, finish, is_over, net_quantity
-from simharness.managers.positions.errors import PositionError, PositionExists
+from simharness.managers.positions.errors import OrderMissing, PositionError, PositionExists
 from simharness.managers.positions.exchange import FINAL_STATUSES
 from simharness.managers.positions.models import OrderRow, PositionRow
 from simharness.managers.positions.orders import ENTRY, STOP, book_missing_fills, flatten
@@ -29,15 +30,17 @@ logger = logging.getLogger(__name__)
 async def sync_with_exchange(manager: PositionManager, *, patient: bool = False) -> None:
     """Resolve what is unknown, then apply a snapshot: adopt what nobody tracks, and settle what is over.
 
-    A position that is being opened is left alone, and with `patient` looked at when that is done.
+    A position that is being opened is left alone, and with `patient` looked at when that is done, also if the
+    snapshot does not show it.
     """
     if manager.policy.write_ahead:
         await recover_rows(manager)
         await resolve_orders(manager)
     doubtful = {row.symbol for row in await manager.repository.unresolved_orders() if row.role == ENTRY}
     generations = manager.policy.generations()
+    opening = manager.policy.opening() if patient else frozenset()
     snapshot = {update.symbol: update for update in await manager.exchange.fetch_positions()}
-    for symbol in sorted({*manager.positions, *snapshot}):
+    for symbol in sorted({*manager.positions, *snapshot, *opening}):
         if manager.policy.is_opening(symbol) and not patient:
             continue
         async with manager.policy.guard(symbol):
@@ -140,7 +143,13 @@ async def _resolve(manager: PositionManager, order: OrderRow) -> None:
 async def _write_off(manager: PositionManager, order: OrderRow) -> None:
     """Give up an order that the exchange has never heard of for so long that the request must be lost."""
     age_ms = manager.repository.now_ms() - order.created_at_ms
-    if order.exchange_id is None and order.status not in FINAL_STATUSES and age_ms >= manager.desk.timing.lost_after_ms:
+    if order.exchange_id is not None or order.status in FINAL_STATUSES or age_ms < manager.desk.timing.lost_after_ms:
+        return
+    fetch, conditional = manager.exchange.fetch_order, order.role == STOP
+    try:
+        await manager.desk.insist(partial(fetch, order.symbol, client_id=order.reference, conditional=conditional))
+    except OrderMissing:
+        # It says so. That nobody answers would prove nothing.
         await manager.desk.on_lost(order)
         logger.warning("%s: never arrived at the exchange", order.reference)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from simharness.managers.positions.errors import OrderMissing, OrderRefused, OutcomeUnknown
 from simharness.managers.positions.exchange import FINAL_STATUSES, ExchangeManager, OrderReport
@@ -233,14 +235,17 @@ class WriteAheadDesk(OrderDesk):
             report = OrderReport(row.symbol, row.exchange_id, row.reference, row.status, row.filled, row.average_price)
         if report is not None and report.is_final and await self._knows_all_fills(row, report):
             return report
-        fresh = await self._refresh(row.reference, row.symbol, conditional=row.role == STOP) or report
-        if fresh is None or fresh.exchange_id is None or fresh.reported >= fresh.filled_or_zero:
-            return fresh
+        ask = partial(self.exchange.fetch_order, row.symbol, client_id=row.reference, conditional=row.role == STOP)
+        # If that fails, what is known has to do.
+        with suppress(OrderMissing, OrderRefused, OutcomeUnknown):
+            report = self._learn(row.reference, await self.insist(ask))
+        if report is None or report.exchange_id is None or report.reported >= report.filled_or_zero:
+            return report
         try:
-            fills = await self.exchange.fetch_fills(row.symbol, fresh.exchange_id)
+            fills = await self.insist(partial(self.exchange.fetch_fills, row.symbol, report.exchange_id))
         except (OrderMissing, OrderRefused, OutcomeUnknown):
-            return fresh
-        return self._learn(row.reference, replace(fresh, fills=fills))
+            return report
+        return self._learn(row.reference, replace(report, fills=fills))
 
     async def _knows_all_fills(self, row: OrderRow, report: OrderReport) -> bool:
         known: Decimal = report.reported

@@ -71,6 +71,10 @@ class RegistrationPolicy(ABC):
         """Tell whether a position of `symbol` is being opened, so that other writers leave it alone."""
         return False
 
+    def opening(self) -> frozenset[str]:
+        """Return the symbols of which that is so."""
+        return frozenset()
+
     def guard(self, symbol: str) -> AbstractAsyncContextManager[None]:
         """Return what a writer of `symbol` holds while it works."""
         return nullcontext()

@@ -160,6 +160,10 @@ class VersionedIntent(RegistrationPolicy):
         """Tell whether an intent is registered."""
         return symbol in self.intents
 
+    def opening(self) -> frozenset[str]:
+        """Return the symbols with an intent."""
+        return frozenset(self.intents)
+
     def guard(self, symbol: str) -> AbstractAsyncContextManager[None]:
         """Return the turn of the symbol's one writer, at the end of which all is stored."""
         return self._writing(symbol)
