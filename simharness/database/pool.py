@@ -1,21 +1,23 @@
 """Connection pools: which connection one gets, and whether it had to be opened first, must not matter.
 
 Idle connections lie in a list; who comes first takes one. Two tasks that take one each commute, although the list
-sees them in some order. The free list itself is handled where asyncio's queues are (``loop.primitives``); here the
-opening of a connection is kept out of the step that happens to need it.
+sees them in some order. The free list itself is handled where asyncio's queues are (``loop.primitives``), and so is
+that a pool keeps what it once opened; here the opening of a connection is kept out of the step that happens to need it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Mapper
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import Pool, QueuePool
 
 from simharness.core.footprint import recorder
 
@@ -34,21 +36,88 @@ def loaded_by(adopt: Callable[[Any], Any]) -> Iterator[None]:
         event.remove(Mapper, "load", loaded)
 
 
+_warming: ContextVar[bool] = ContextVar("warming up", default=False)
+
+# Below SQLAlchemy's own limit (5 kept and 10 more) a pool is meant to run out, and who has to wait matters.
+_ROOMY = 15
+
+
+class Pools:
+    """What is known of the program's pools while it is explored.
+
+    Args:
+        ordinary: is called with a queue whose accesses do not commute.
+    """
+
+    def __init__(self, ordinary: Callable[[Any], None]) -> None:
+        self._ordinary = ordinary
+        self.exploring = False
+        self.holes: set[str] = set()
+
+    def before_checkout(self, pool: QueuePool) -> None:
+        """Decide how the pool is tracked, and notice when it has nothing left to hand out."""
+        queue = getattr(pool._pool, "_queue", None)
+        if not isinstance(queue, asyncio.Queue):
+            return  # of a synchronous engine
+        limit = pool.size() + pool._max_overflow if pool._max_overflow > -1 else None
+        if limit is not None and limit < _ROOMY:
+            self._ordinary(queue)
+            return
+        # Keeps what it once opened: who gives back the connection too many would have to close it, which takes steps,
+        # and who that is depends on what all others have given back.
+        queue._maxsize = 0  # type: ignore[attr-defined]  # what its constructor was given
+        if self.exploring and recorder.active and queue.empty() and not _warming.get():
+            self._look_dry(pool, limit)
+
+    def _look_dry(self, pool: QueuePool, limit: int | None) -> None:
+        if limit is not None and pool._overflow >= pool._max_overflow:
+            self.holes.add(
+                f"all {limit} connections of a pool were in use, and who waits for one is not told apart; a pool of "
+                f"fewer than {_ROOMY} (pool_size and max_overflow) is tracked exactly, a larger one does not run out"
+            )
+        elif not _opens_at_once(pool):
+            self.holes.add(
+                f"a pool of {pool.size() + pool._overflow} connections had to open another, and who comes too late is "
+                "not told apart; open as many as can be in use at once before the exploration: warm_up(engine, N)"
+            )
+
+
+def _opens_at_once(pool: Pool) -> bool:
+    return getattr(pool._dialect, "driver", "") == "aiosqlite"
+
+
 @contextmanager
-def commuting_checkouts() -> Iterator[None]:
-    """Keep the opening of pooled connections out of footprints and names while the context lasts."""
-    original = Pool._create_connection
+def commuting_checkouts(ordinary: Callable[[Any], None]) -> Iterator[Pools]:
+    """Keep the opening and closing of pooled connections out of footprints and names while the context lasts.
+
+    Args:
+        ordinary: is called with a pool's queue whose accesses do not commute, as those of others do.
+    """
+    pools = Pools(ordinary)
+    get, create, shrink = QueuePool._do_get, Pool._create_connection, QueuePool._dec_overflow
+
+    def do_get(pool: QueuePool) -> Any:
+        pools.before_checkout(pool)
+        return get(pool)
 
     def create_connection(pool: Pool) -> Any:
         # Only what opens at once: with a server the step ends meanwhile, and would lose its footprint.
-        with recorder.aside() if getattr(pool._dialect, "driver", "") == "aiosqlite" else nullcontext():
-            return original(pool)
+        with recorder.aside() if _opens_at_once(pool) else nullcontext():
+            return create(pool)
 
-    Pool._create_connection = create_connection  # type: ignore[method-assign, assignment]  # restored below
-    try:
-        yield
-    finally:
-        Pool._create_connection = original  # type: ignore[method-assign]  # as it was
+    def dec_overflow(pool: QueuePool) -> Any:
+        pool._pool.qsize()  # touches the queue: how many there may be is read with it, but changed in another step
+        return shrink(pool)
+
+    with ExitStack() as undo:
+        for owner, name, method in (
+            (QueuePool, "_do_get", do_get),
+            (Pool, "_create_connection", create_connection),
+            (QueuePool, "_dec_overflow", dec_overflow),
+        ):
+            undo.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, method)
+        yield pools
 
 
 # Engines that outlive an execution, as long as anybody has them.
@@ -81,12 +150,18 @@ async def warm_up(engine: AsyncEngine, connections: int = 5) -> None:
     """Open connections of a pool, as a service does that has been running for a while.
 
     The first connection of an engine asks the server for its version while all others wait for it: a race that every
-    process has once in its life, and that would stand in front of every race of the program.
+    process has once in its life, and that would stand in front of every race of the program. Nobody else may use the
+    engine until this is done.
 
     Args:
         engine: of the program.
-        connections: how many; SQLAlchemy's pools keep five.
+        connections: how many; SQLAlchemy's pools keep five. With a server, as many as can be in use at once: where the
+            exploration has to open another, nothing is proven.
     """
-    async with AsyncExitStack() as stack:
-        for _ in range(connections):
-            await stack.enter_async_context(engine.connect())
+    token = _warming.set(True)
+    try:
+        async with AsyncExitStack() as stack:
+            for _ in range(connections):
+                await stack.enter_async_context(engine.connect())
+    finally:
+        _warming.reset(token)

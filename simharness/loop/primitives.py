@@ -86,6 +86,11 @@ def _touch_queue(instance: Any, attribute: str) -> None:
     _touch(instance, attribute)
 
 
+def no_free_list(queue: Any) -> None:
+    """From now on accesses of this queue do not commute, although a pool keeps its idle connections in it."""
+    _FREE_LISTS.discard(queue)
+
+
 def _tracked_class(cls: type) -> dict[str, Any]:
     """Return the special methods that make every attribute access of ``cls`` a write of the instance's key."""
     original_init: Callable[..., None] = cls.__init__  # type: ignore[misc]  # the class itself, not an instance

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from simharness.core.lane import current_lane
-from simharness.database.pool import warm_up
+from simharness.database.pool import renewed, warm_up
 from simharness.errors import ScenarioError
 from simharness.invariants.snapshot import Memory, Owner, OwnerState, Snapshot
 from simharness.managers import accounts as books
@@ -63,6 +63,7 @@ class AccountSystem:
 
     def __init__(self, ways: Mapping[str, str]) -> None:
         self._ways = {piece: _WAYS[piece][way] for piece, way in ways.items()}
+        self._engine: AsyncEngine | None = None
 
     def create(self, connection: Connection, setting: Setting) -> None:
         """Create the tables with what is given: ``bot``, ``order``, ``account``, each a row."""
@@ -80,7 +81,9 @@ class AccountSystem:
 
     def build(self, world: World) -> RunningAccounts:
         """Build the program for one execution."""
-        return RunningAccounts(world, self._ways)
+        assert world.database is not None, "accounts needs a database"
+        self._engine = renewed(create_async_engine(world.database.url) if self._engine is None else self._engine)
+        return RunningAccounts(world, self._engine, self._ways)
 
     def snapshot(self, read: Read) -> Snapshot:
         """Translate the bots: the rest has no words that invariants know."""
@@ -103,9 +106,8 @@ class RunningAccounts:
 
     app = None
 
-    def __init__(self, world: World, ways: Mapping[str, Any]) -> None:
-        assert world.database is not None, "accounts needs a database"
-        self._engine = create_async_engine(world.database.url, pool_size=_CONNECTIONS)
+    def __init__(self, world: World, engine: AsyncEngine, ways: Mapping[str, Any]) -> None:
+        self._engine = engine
         self._ways = ways
         self._cancelled: asyncio.Queue[None] = asyncio.Queue()
         self._listener: asyncio.Task[None] | None = None

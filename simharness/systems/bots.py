@@ -115,8 +115,8 @@ class RunningBots:
 
     def __init__(self, world: World, engine: AsyncEngine, cancel_policy: str) -> None:
         self._engine = engine
-        # A program that starts again has the exploration watching: what opens on demand need not open before.
-        self._connections = 1 if world.view.crashed else 5
+        # A program that starts again has the exploration watching: what opens at once, on demand, need not open before.
+        self._connections = 1 if world.view.crashed and engine.dialect.driver == "aiosqlite" else 5
         exchange = world.open_exchange()
         self.app: Any = create_app(create_session_factory(self._engine), exchange, cancel_policy=cancel_policy)
         self._lifespan: Any = None

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from simharness.core.lane import current_lane
+from simharness.database.pool import renewed, warm_up
 from simharness.errors import ScenarioError
 from simharness.invariants.snapshot import BookedExecution, LocalOrder, LocalPosition, LocalState, Memory, Snapshot
 from simharness.managers.positions import (
@@ -42,6 +43,8 @@ _ORDER_STATES = {
     "rejected": LocalState.REJECTED,
     "expired": LocalState.EXPIRED,
 }
+# Sessions at once: one for every order event that is being handled, and those of the commands.
+_CONNECTIONS = 10
 _OPEN_KEYS = frozenset({"symbol", "side", "quantity", "stop_price", "leverage", "trailing"})
 
 
@@ -68,6 +71,7 @@ class PositionSystem:
     def __init__(self, registration_policy: str) -> None:
         self.registration_policy = registration_policy
         self._own_ids = POLICIES[registration_policy].write_ahead
+        self._engine: AsyncEngine | None = None
 
     def create(self, connection: Connection, setting: Setting) -> None:
         """Create the tables, with nothing in them.
@@ -86,7 +90,9 @@ class PositionSystem:
         """Build manager and streams."""
         world.expected_errors = (PositionError,)
         world.view.exposure_limits.update(exposure_limits(world.setting))
-        return RunningPositions(world, self.registration_policy)
+        assert world.database is not None
+        self._engine = renewed(create_async_engine(world.database.url) if self._engine is None else self._engine)
+        return RunningPositions(world, self._engine, self.registration_policy)
 
     def snapshot(self, read: Read) -> Snapshot:
         """Translate the three tables."""
@@ -135,10 +141,9 @@ class RunningPositions:
 
     app: Any = None
 
-    def __init__(self, world: World, registration_policy: str) -> None:
-        assert world.database is not None
+    def __init__(self, world: World, engine: AsyncEngine, registration_policy: str) -> None:
         self._world = world
-        self._engine = create_async_engine(world.database.url)
+        self._engine = engine
         # A restarted process is another client of the venue.
         self._exchange = world.open_exchange("bot restarted" if world.view.crashed else "bot")
         sessions = create_session_factory(self._engine)
@@ -148,6 +153,8 @@ class RunningPositions:
     async def start(self) -> None:
         """Listen, then bring database, memory and venue together, as after every start."""
         current_lane.set("handler")
+        if self._engine.dialect.driver != "aiosqlite":
+            await warm_up(self._engine, _CONNECTIONS)
         # The periodic checks stay off: they never end, and scenarios call them where they matter.
         self.streams.start(periodic=False)
         await self.manager.recover()

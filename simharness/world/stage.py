@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from simharness.core.execution import Program
-from simharness.database.pool import commuting_checkouts, loaded_by
+from simharness.database.pool import Pools, commuting_checkouts, loaded_by
 from simharness.instrument import Instrumenter, adopt, instrumented, is_foreign, watch_modules
 from simharness.invariants.serial import SerialOutcomes
 from simharness.loop.garbage import collect, collected_between_executions
 from simharness.loop.guard import determinism_guard
-from simharness.loop.primitives import tracked_asyncio
+from simharness.loop.primitives import no_free_list, tracked_asyncio
 from simharness.world.databases import Port, open_database
 from simharness.world.judged import Judged
 from simharness.world.notes import Notes
@@ -43,6 +43,7 @@ class Stage:
         system: what is under test.
         database: its database, or None.
         instrumenter: tracks the heap of the packages under test.
+        pools: watches the connection pools.
         foreign: modules whose code ran and is neither tracked nor in the library table.
         refusals: which commands were never accepted so far.
         elsewhere: what other processes noticed.
@@ -54,6 +55,7 @@ class Stage:
     system: System
     database: Port | None
     instrumenter: Instrumenter
+    pools: Pools
     foreign: frozenset[str] = frozenset()
     refusals: Refusals = field(default_factory=Refusals)
     elsewhere: Notes = field(default_factory=Notes)
@@ -62,7 +64,8 @@ class Stage:
 
     def world(self) -> World:
         """Start an execution."""
-        return World(
+        self.pools.exploring = False
+        world = World(
             self.setting,
             self.system,
             self.database,
@@ -71,6 +74,8 @@ class Stage:
             judged=self.judged,
             serial=self.serial,
         )
+        self.pools.exploring = True
+        return world
 
     @property
     def program(self) -> Program:
@@ -92,7 +97,7 @@ class Stage:
         """Return what is known to be invisible to the reduction, one sentence each: nothing is proven with any."""
         found = {f"code of {module} ran that is neither tracked nor known" for module in self.foreign}
         found |= {f"a store to {hole} reaches no reader's footprint" for hole in self.instrumenter.holes}
-        return sorted(found | self.elsewhere.holes)
+        return sorted(found | self.pools.holes | self.elsewhere.holes)
 
     def sources(self) -> list[Path]:
         """Return the files and folders of the program under test: a search kept on disk belongs to one state of it."""
@@ -129,14 +134,14 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
         stack.callback(collect)
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
-        stack.enter_context(commuting_checkouts())
+        pools = stack.enter_context(commuting_checkouts(no_free_list))
         stack.enter_context(timeless_logging())
         database = open_database(setting, stack)
         if database is not None:
             database.prepare(lambda connection: system.create(connection, setting))
         instrumenter = stack.enter_context(instrumented(_packages(system)))
         stack.enter_context(loaded_by(adopt))
-        stage = Stage(setting, system, database, instrumenter)
+        stage = Stage(setting, system, database, instrumenter, pools)
         _run_base_order(stage.world())  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())
@@ -146,6 +151,7 @@ def staged(setting: Setting, system: System) -> Iterator[Stage]:
 
 def _serial(stage: Stage) -> SerialOutcomes:
     def start(setting: Setting) -> World:
+        stage.pools.exploring = False
         return SerialWorld(setting, stage.system, stage.database, stage.instrumenter)
 
     return serial_outcomes(stage.setting, start, SERIAL_EXECUTIONS)
