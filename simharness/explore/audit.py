@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simharness.core import name, trace
+from simharness.core.canonical import canonical
 from simharness.core.execution import Execution, Program
 from simharness.core.footprint import Footprint, conflicting, describe
 from simharness.core.step import Step
@@ -214,7 +215,7 @@ def _keys_apart(a: Footprint, b: Footprint) -> list[str]:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return bool(a == b) or repr(a) == repr(b)
+    return bool(a == b) or canonical(a) == canonical(b)
 
 
 def _findings(end: _End) -> str:
@@ -222,7 +223,7 @@ def _findings(end: _End) -> str:
 
 
 def _short(outcome: Any) -> str:
-    text = repr(outcome)
+    text = canonical(outcome)
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simharness.core import trace
+from simharness.core.canonical import canonical
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Place, Schedule
 from simharness.core.verdict import Finding, Verdict
@@ -50,7 +51,7 @@ def as_key(outcome: Any) -> Hashable:
     try:
         hash(outcome)
     except TypeError:
-        return repr(outcome)
+        return canonical(outcome)
     return outcome  # type: ignore[no-any-return]  # it has a hash
 
 

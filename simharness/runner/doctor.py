@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from simharness.core.canonical import canonical
 from simharness.core.execution import Program
 from simharness.core.schedule import Schedule
 from simharness.core.step import Step
@@ -100,7 +101,7 @@ def _tell(case: Case) -> tuple[Told, list[str]]:
         told = []
         for schedule in _schedules(stage.program):
             recorded = record(stage.program, schedule)
-            told.append([*map(_step_text, recorded.steps), f"at rest: {recorded.outcome!r}"])
+            told.append([*map(_step_text, recorded.steps), f"at rest: {canonical(recorded.outcome)}"])
         return told, stage.holes()
 
 

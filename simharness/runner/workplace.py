@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from simharness.core.canonical import canonical
 from simharness.explore.parallel.worker import Workplace
 from simharness.runner.setting import located, setting_of, system_of
 from simharness.world.stage import staged
@@ -43,4 +44,4 @@ def _opened(case: Case, faults: int) -> Iterator[Workplace]:
 
 def outcome_digest(outcome: Any) -> str:
     """Return a text for a final state: what is kept and sent is how often each came out, not the states."""
-    return blake2b(repr(outcome).encode(), digest_size=8).hexdigest()
+    return blake2b(canonical(outcome).encode(), digest_size=8).hexdigest()
