@@ -69,9 +69,21 @@ class Recorder:
 
     ``active`` is False outside of steps (setting up, tearing down, reading an outcome) and in searches that do
     not use footprints: every hook must ask it first or call the methods below, which do.
+
+    Attributes:
+        touched: keys of the heap that were read. Rewritten code adds to it at each access, without asking whether
+            anybody records and without what such a read implies; both is made up for once a step.
+        changed: keys of the heap that were written, likewise.
+        wholes: for a key of the heap, the key of a write that may have hit any part of its object: who accesses the
+            part reads this one too.
+        members: for a key of the heap, the key that stands for all parts of its object: who writes the part adds to it.
+        begun: how many steps were begun.
     """
 
-    __slots__ = ("active", "adds", "narrating", "operations", "ordinal", "process", "reads", "step", "writes")
+    __slots__ = (
+        *("active", "adds", "begun", "changed", "members", "narrating", "operations", "ordinal", "process", "reads"),
+        *("step", "touched", "wholes", "writes"),
+    )
 
     def __init__(self) -> None:
         self.active = False
@@ -83,13 +95,23 @@ class Recorder:
         self.process = name.ROOT
         self.step = 0
         self.ordinal = 0
+        self.begun = 0
+        # For good: rewritten code holds on to their methods.
+        self.touched: set[int] = set()
+        self.changed: set[int] = set()
+        self.wholes: dict[int, int] = {}
+        self.members: dict[int, int] = {}
 
     def begin(self, process: int, step: int, *, active: bool) -> None:
         """Start recording step number ``step`` of ``process``."""
         self.process = process
         self.step = step
         self.ordinal = 0
+        self.begun += 1
         self.active = active
+        if self.touched or self.changed:  # added while nobody recorded
+            self.touched.clear()
+            self.changed.clear()
         if active:
             self.reads = set()
             self.writes = set()
@@ -102,6 +124,7 @@ class Recorder:
         if not self.active:
             return EMPTY
         self.active = False
+        self.gather()
         writes = self.writes
         reads = self.reads
         adds = self.adds
@@ -117,6 +140,23 @@ class Recorder:
             frozenset(writes) if writes else _NOTHING,
             frozenset(adds) if adds else _NOTHING,
         )
+
+    def gather(self) -> None:
+        """Take what the heap has reported into the three sets, with what it implies."""
+        touched, changed = self.touched, self.changed
+        if not touched and not changed:
+            return
+        reads, wholes = self.reads, self.wholes
+        reads |= touched
+        reads.add(PYHEAP)
+        reads.update([wholes[key] for key in touched if key in wholes])
+        if changed:
+            self.writes |= changed
+            members = self.members
+            self.adds.update([members[key] for key in changed])
+            reads.update([wholes[key] for key in changed if key in wholes])
+            changed.clear()
+        touched.clear()
 
     def read(self, key: int) -> None:
         """Record that the running step read ``key``."""
@@ -146,12 +186,16 @@ class Recorder:
         step ends meanwhile, the rest is recorded as usual.
         """
         process, step, ordinal, active = self.process, self.step, self.ordinal, self.active
+        if active:
+            self.gather()
         self.active = False
         try:
             yield
         finally:
             if (self.process, self.step) == (process, step):
                 self.ordinal, self.active = ordinal, active
+                self.touched.clear()
+                self.changed.clear()
 
     def note(self, operation: Callable[[], Operation]) -> None:
         """Add a domain operation to the timeline; ``operation`` is only called when somebody will read it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from simharness.core import name as names
 from simharness.core.footprint import PYHEAP, recorder
-from simharness.instrument.heap import heap
+from simharness.instrument.heap import columns, heap
 from simharness.instrument.items import read_whole_instance, write_whole
 from simharness.instrument.kinds import (
     CLASS,
@@ -24,6 +24,7 @@ from simharness.instrument.kinds import (
     SKIP,
     infos,
     of,
+    unquieten,
 )
 from simharness.instrument.standins import BoundMethod, Via
 
@@ -40,6 +41,8 @@ _PLAIN_KINDS = (
 module_variables: dict[str, frozenset[str]] = {}
 holes: set[str] = set()
 _entry_of = heap.entries.get
+_touch = recorder.touched.add
+_change = recorder.changed.add
 
 
 def _class_keys(kind: type, attribute: str) -> tuple[int, ...] | None:
@@ -76,9 +79,7 @@ def read_attribute(subject: Any, attribute: str) -> Any:
     if entry is not None:
         key = entry.attributes.get(attribute)
         if key is not None:
-            reads = recorder.reads
-            reads.add(key)
-            reads.add(PYHEAP)
+            _touch(key)
             return subject
     kind = type(subject)
     sort = (infos.get(kind) or of(kind)).kind
@@ -87,6 +88,16 @@ def read_attribute(subject: Any, attribute: str) -> Any:
     if sort != SKIP and type(subject) is kind:
         _read_slowly(subject, kind, sort, attribute)
     return subject
+
+
+def read_from_local(subject: Any, attribute: str) -> Any:
+    """Record the first read of an attribute of an object that a local variable holds; see ``heap.Column``."""
+    found = read_attribute(subject, attribute)
+    if recorder.active:
+        entry = _entry_of(id(subject))
+        if entry is not None and attribute in entry.attributes:
+            columns[attribute].reads[id(subject)] = entry.attributes[attribute]
+    return found
 
 
 # Rewritten code takes methods of these as values also while modules are imported.
@@ -174,9 +185,17 @@ def write_attribute(subject: Any, attribute: str) -> Any:
     if entry is None or key is None:
         _write_slowly(subject, attribute)
         return subject
-    recorder.writes.add(key)
-    recorder.adds.add(entry.members)
-    recorder.reads.add(PYHEAP)
+    _change(key)
+    return subject
+
+
+def write_to_local(subject: Any, attribute: str) -> Any:
+    """Record the first store to an attribute of an object that a local variable holds; see ``heap.Column``."""
+    write_attribute(subject, attribute)
+    if recorder.active:
+        entry = _entry_of(id(subject))
+        if entry is not None and attribute in entry.attributes:
+            columns[attribute].writes[id(subject)] = entry.attributes[attribute]
     return subject
 
 
@@ -201,7 +220,7 @@ def _write_slowly(subject: Any, attribute: str) -> None:
             return
         # A method is replaced on one instance: readers do not look at it, so this collides with all of them.
         infos[kind].attributes[attribute] = None
-        infos[kind].calls.pop(attribute, None)
+        unquieten(attribute, [kind])
         writes.add(PYHEAP)
     entry = heap.of(subject)
     writes.add(entry.attribute(attribute, fast=keys is None))
@@ -217,9 +236,10 @@ def _write_class(subject: type, attribute: str) -> None:
         recorder.writes.add(PYHEAP)
         for info in infos.values():
             info.attributes.pop(attribute, None)
-            info.calls.pop(attribute, None)
+        unquieten(attribute, list(infos))
         for entry in heap.entries.values():
             entry.attributes.pop(attribute, None)
+        columns[attribute].clear()
 
 
 def update_attribute(subject: Any, attribute: str) -> Any:
@@ -238,3 +258,24 @@ def update_attribute(subject: Any, attribute: str) -> Any:
         if type(held) not in QUIET:
             write_whole(held)
     return subject
+
+
+def update_local(subject: Any, attribute: str) -> Any:
+    """Record the first ``subject.attribute += …`` of an object that a local variable holds; see ``heap.Column``.
+
+    Later ones look at what the attribute holds by themselves, so nothing may run when they do.
+    """
+    update_attribute(subject, attribute)
+    if recorder.active:
+        entry, kind = _entry_of(id(subject)), type(subject)
+        if entry is not None and attribute in entry.attributes and _is_stored(kind, attribute):
+            columns[attribute].updates[id(subject)] = entry.attributes[attribute]
+    return subject
+
+
+def _is_stored(kind: type, attribute: str) -> bool:
+    """Return whether reading the attribute of an instance does no more than to look it up."""
+    if getattr_static(kind, "__getattribute__") is not object.__getattribute__ or hasattr(kind, "__getattr__"):
+        return False
+    defined = getattr_static(kind, attribute, None)
+    return defined is None or isinstance(defined, types.MemberDescriptorType)

@@ -6,8 +6,9 @@ from __future__ import annotations
 import ast
 import builtins
 
-from simharness.instrument.containers import KEYED, READING
+from simharness.instrument.containers import KEYED, READING, WHOLE
 from simharness.instrument.expressions import ExpressionRewriter
+from simharness.instrument.shortcuts import unless_quiet_method
 from simharness.instrument.syntax import NEW_DISPLAYS, is_path, suspends
 
 # Built-in functions by what they read of their arguments. All others go through the library table at run time.
@@ -152,13 +153,19 @@ class CallRewriter(ExpressionRewriter):
             subjects = self.twice(function.value) if is_path(function.value) else None
             if subjects is None:
                 return self._applied(node, function, method)
-            function.value = self.hook("method", function, subjects[0], method)
+            function.value = self._of_method(function, subjects[0], name)
             self._method_arguments(node, name)
             node.args[0] = self.hook("keyed", node.args[0], subjects[1], self.constant(name, node), node.args[0])
             return node
-        function.value = self.hook("method", function, self.visit(function.value), method)
+        function.value = self._of_method(function, self.visit(function.value), name)
         self._method_arguments(node, name)
         return node
+
+    def _of_method(self, function: ast.Attribute, subject: ast.expr, name: str) -> ast.expr:
+        """Return the rewritten ``object`` of ``object.method(…)``."""
+        call = self.hook("method", function, subject, self.constant(name, function))
+        # Methods of containers that concern all of it need the hook each time.
+        return call if name in WHOLE else unless_quiet_method(call, name)
 
     def _applied(self, node: ast.Call, function: ast.Attribute, method: ast.Constant) -> ast.expr:
         """Rewrite a call that the hook must make, because only it sees the arguments in time."""

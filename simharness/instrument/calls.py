@@ -16,7 +16,7 @@ from simharness.core.footprint import recorder
 from simharness.instrument import attributes, foreign, items, kinds, library
 from simharness.instrument.containers import KEYED_EFFECTS, METHODS, READING, Effect
 from simharness.instrument.foreign import instrumented_codes
-from simharness.instrument.heap import heap
+from simharness.instrument.heap import REMEMBERED, heap
 from simharness.instrument.kinds import CONTAINERS, infos, of
 from simharness.instrument.library import Scope
 from simharness.instrument.standins import BoundMethod, Via
@@ -28,20 +28,33 @@ def method(subject: Any, method: str) -> Any:
         return subject
     kind = type(subject)
     info = infos.get(kind) or of(kind)
-    if info.calls.get(method) is True:
+    known = info.calls.get(method)
+    if known is True:
+        return subject
+    if known is _WRITING:
+        items.write_members(_entry_of(id(subject)) or heap.of(subject))
         return subject
     return _method_slowly(subject, kind, info, method)
 
 
-def _method_slowly(  # noqa: PLR0911 — one way out for each kind of object
+# A method of a container that changes the container, whatever its arguments.
+_WRITING: Any = object()
+_entry_of = heap.entries.get
+_touch = recorder.touched.add
+_change = recorder.changed.add
+
+
+def _method_slowly(  # noqa: C901, PLR0911 — one way out for each kind of object
     subject: Any, kind: type, info: kinds.TypeInfo, method: str
 ) -> Any:
     sort = info.kind
     if sort in CONTAINERS:
         effect = container_effect(kind, info, method)
         if effect in KEYED_EFFECTS or effect is Effect.NOTHING:
-            info.calls[method] = True  # the hook of the key records it
+            kinds.quieten(kind, info, method)  # the hook of the key records it
             return subject
+        if effect is Effect.WRITE:
+            info.calls[method] = _WRITING
         if effect is not None:
             return _on_container(subject, method, effect)
     if sort == kinds.SUPER:
@@ -58,7 +71,7 @@ def _method_slowly(  # noqa: PLR0911 — one way out for each kind of object
     if static is None or not isinstance(static, _METHOD_KINDS):
         return _dynamic(subject, info, method)
     if _is_quiet(static):
-        info.calls[method] = True
+        kinds.quieten(kind, info, method)
         return subject
     if sort in (kinds.OPAQUE, kinds.ITERATOR, kinds.FOREIGN):
         items.write_whole(subject)  # also by a method that it has from elsewhere, such as MutableMapping.update
@@ -148,6 +161,13 @@ def keyed(subject: Any, method: str, key: Any) -> Any:
     if not recorder.active:
         return key
     kind = type(subject)
+    if kind is dict and type(key) in REMEMBERED:
+        entry = _entry_of(id(subject))
+        row = None if entry is None else entry.rows.get(key)
+        effect = _OF_DICTS.get(method)
+        if row is not None and effect is not None and (effect is Effect.READ_ROW or key in subject):
+            (_change if effect in _STORING else _touch)(row)
+            return key
     if kind is super:
         _keyed_super(subject, method, key)
         return key
@@ -161,6 +181,11 @@ def keyed(subject: Any, method: str, key: Any) -> Any:
     elif method in READING:
         items.value(key)
     return key
+
+
+_OF_DICTS = {method: effect for method, effect in METHODS[kinds.MAPPING].items() if effect in KEYED_EFFECTS}
+# What these do to an item that is there.
+_STORING = frozenset((Effect.WRITE_ROW, Effect.DROP_ROW))
 
 
 def on_row(subject: Any, effect: Effect | None, key: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 
 from simharness.instrument import kinds
@@ -54,6 +55,13 @@ KEYED_EFFECTS = frozenset((Effect.READ_ROW, Effect.WRITE_ROW, Effect.ENSURE_ROW,
 KEYED = frozenset(
     method for table in METHODS.values() for method, effect in table.items() if effect in KEYED_EFFECTS
 ) | {"__setattr__", "__delattr__", "__getattribute__"}
+# Methods of built-in containers that concern all of the container; those that are not listed above count as writes.
+WHOLE = frozenset(
+    method
+    for kind, table in ((dict, _MAPPING), (list, _SEQUENCE), (deque, _SEQUENCE), (set, _MEMBERS))
+    for method in dir(kind)
+    if method[:2] != "__" and table.get(method, Effect.WRITE) not in (*KEYED_EFFECTS, Effect.NOTHING)
+)
 # Built-in methods that read their arguments as a whole.
 READING = frozenset(
     (

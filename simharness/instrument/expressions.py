@@ -1,115 +1,21 @@
 """Rewriting of expressions: every access of the heap goes through a hook, evaluated once and in the same order."""
 
-# ruff: noqa: N815 — the names that ast.NodeVisitor calls
+# ruff: noqa: N802, N815 — the names that ast.NodeVisitor calls
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from simharness.instrument.hooks import mark
-from simharness.instrument.scope import ComprehensionNode, Scope, ScopeKind, Scopes, mangle
+from simharness.instrument.rewriting import RewriterBase
+from simharness.instrument.scope import ComprehensionNode, ScopeKind
+from simharness.instrument.shortcuts import local_attribute
 from simharness.instrument.syntax import NEW_DISPLAYS, has_slice, is_number, is_path, nesting, suspends
 
-_Node = TypeVar("_Node", bound=ast.AST)
 
-
-class ExpressionRewriter(ast.NodeTransformer):
-    """Rewrites the expressions of function bodies; code outside of functions stays as it is.
-
-    Args:
-        scopes: the scopes of the module.
-        module: its name, for keys.
-        root: qualified name and first line of the only function to rewrite, with all that is inside it; None: every
-            function. Functions around the root are not rewritten, so that a function object made by one of them can
-            be given the code of the root: its free variables stay the same.
-    """
-
-    def __init__(self, scopes: Scopes, module: str, root: tuple[str, int] | None = None) -> None:
-        self.root = root
-        self.inside_root = root is None
-        self.scopes = scopes
-        self.module = module
-        self.scope: Scope = scopes.module
-        self.active = False
-        self.classes: list[str] = []
-        self.qualname: list[str] = []
-        self.framed: dict[Scope, str] = {}
-        self._temporaries = 0
-        self._no_temporaries = 0
-
-    # -- building blocks -----------------------------------------------------------------------------------------
-
-    def hook(self, title: str, at: ast.AST, *arguments: ast.expr) -> ast.Call:
-        """Return a call of a hook, at the place of ``at``."""
-        call = ast.Call(func=self.constant(mark(title), at), args=list(arguments), keywords=[])
-        return self.placed(call, at)
-
-    def constant(self, content: Any, at: ast.AST) -> ast.Constant:
-        """Return a literal at the place of ``at``."""
-        return self.placed(ast.Constant(content), at)
-
-    @staticmethod
-    def placed(node: _Node, at: ast.AST) -> _Node:
-        """Return ``node`` with the position of ``at``."""
-        return ast.copy_location(node, at)
-
-    def name(self, name: str, at: ast.AST) -> ast.Name:
-        """Return a plain load of a name, without hooks."""
-        return self.placed(ast.Name(name, ast.Load()), at)
-
-    def mangled(self, name: str) -> str:
-        """Return a private name as the compiler spells it here."""
-        return mangle(name, self.classes[-1] if self.classes else None)
-
-    def temporary(self) -> str | None:
-        """Return a new local name, or None where the language or the program does not allow one."""
-        if self.scope.kind is not ScopeKind.FUNCTION or self._no_temporaries:
-            return None
-        self._temporaries += 1
-        return f"_simharness_{self._temporaries}"
-
-    def store(self, temporary: str, content: ast.expr) -> ast.NamedExpr:
-        """Return ``(temporary := content)``."""
-        target = self.placed(ast.Name(temporary, ast.Store()), content)
-        return self.placed(ast.NamedExpr(target, content), content)
-
-    def is_simple(self, node: ast.expr) -> bool:
-        """Return whether evaluating ``node`` twice is the same as once: a literal or an unshared local."""
-        if isinstance(node, ast.UnaryOp):
-            return isinstance(node.operand, ast.Constant)
-        if isinstance(node, ast.Name):
-            owner = self.scope.owner(self.mangled(node.id))
-            return owner is not None and owner.kind is not ScopeKind.MODULE and node.id not in owner.cells
-        return isinstance(node, ast.Constant)
-
-    def is_builtin(self, node: ast.expr) -> str | None:
-        """Return the name of a built-in function that nothing in the module shadows."""
-        if not isinstance(node, ast.Name) or not hasattr(builtins, node.id):
-            return None
-        owner = self.scope.owner(node.id)
-        unbound = node.id not in self.scopes.module.bound and node.id not in self.scopes.variables
-        return node.id if unbound and (owner is None or owner.kind is ScopeKind.MODULE) else None
-
-    def copy_of(self, node: ast.expr) -> ast.expr:
-        """Return a second instance of a simple expression."""
-        if isinstance(node, ast.Name):
-            return self.name(node.id, node)
-        if isinstance(node, ast.UnaryOp):
-            return self.placed(ast.UnaryOp(node.op, self.copy_of(node.operand)), node)
-        assert isinstance(node, ast.Constant)
-        return self.constant(node.value, node)
-
-    def twice(self, node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
-        """Return the rewritten ``node`` for a first and a second use; None if it cannot be kept."""
-        if self.is_simple(node):
-            return node, self.copy_of(node)
-        kept = self.temporary()
-        if kept is None:
-            return None
-        return self.store(kept, self.visit(node)), self.name(kept, node)
+class ExpressionRewriter(RewriterBase):
+    """Rewrites the expressions of function bodies; code outside of functions stays as it is."""
 
     # -- names ---------------------------------------------------------------------------------------------------
 
@@ -154,10 +60,17 @@ class ExpressionRewriter(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """Rewrite an attribute."""
+        local = self.local(node.value) if self.active else None
         node.value = self.visit(node.value)
-        if self.active:
-            title = "attribute" if isinstance(node.ctx, ast.Load) else "write_attribute"
-            node.value = self.hook(title, node.value, node.value, self.constant(self.mangled(node.attr), node))
+        if not self.active:
+            return node
+        reading = isinstance(node.ctx, ast.Load)
+        attribute = self.constant(self.mangled(node.attr), node)
+        if local is not None:
+            title = "read_from_local" if reading else "write_to_local"
+            node.value = local_attribute(self.hook(title, node.value, node.value, attribute), local, reading=reading)
+        else:
+            node.value = self.hook("attribute" if reading else "write_attribute", node.value, node.value, attribute)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
@@ -193,7 +106,11 @@ class ExpressionRewriter(ast.NodeTransformer):
             return self.visit(node)  # type: ignore[no-any-return]  # as above
         if isinstance(node, NEW_DISPLAYS):
             return self.contents(node) if title == "value" else self.hook(title, node, self.contents(node))
-        return self.hook(title, node, self.visit(node))
+        if self.known_scalar(node):
+            return self.visit(node)  # type: ignore[no-any-return]  # as above
+        simple = isinstance(node, ast.Name) and self.is_simple(node)
+        call = self.hook(title, node, self.visit(node))
+        return self.unless_quiet(call, node) if simple else call
 
     def contents(self, node: ast.expr) -> ast.expr:
         """Return a rewritten display that needs no name, because nothing can keep it."""
@@ -249,7 +166,11 @@ class ExpressionRewriter(ast.NodeTransformer):
         if not waits and (not isinstance(left, ast.Name) or not self.is_simple(left) or not is_path(right)):
             return None
         keys = self.twice(left)
-        return None if keys is None else (keys[0], self.hook("operands", right, self.visit(right), keys[1]))
+        if keys is None:
+            return None
+        plain = isinstance(right, ast.Name) and self.is_simple(right) and isinstance(keys[1], ast.Name)
+        call = self.hook("operands", right, self.visit(right), keys[1])
+        return keys[0], self.unless_quiet(call, right, keys[1]) if plain else call
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """Rewrite a comparison."""

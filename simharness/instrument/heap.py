@@ -12,6 +12,7 @@ import enum
 import sys
 import types
 import weakref
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -56,6 +57,7 @@ class Entry:
             fast: the class says nothing about it, so that later accesses need this key only.
         """
         key = name.member(self.owner, "." + attribute)
+        recorder.members[key] = self.members
         if fast:
             self.attributes[attribute] = key
         return key
@@ -69,6 +71,8 @@ class Entry:
             if text is None:
                 return None
             key = name.member(self.owner, text)
+            recorder.members[key] = self.members
+            recorder.wholes[key] = self.whole
             if plain:
                 self.rows[item] = key
         return key
@@ -118,6 +122,37 @@ def row_text(item: Any) -> str | None:  # noqa: PLR0911 — one way out for each
     return None
 
 
+class Column:
+    """The keys of one attribute name by the addresses of the objects that were accessed under it.
+
+    Rewritten code looks here before it calls a hook: who is found needs no more than its key. So only the hooks fill
+    these, each its own, once they know that the class has no say in that access.
+    """
+
+    __slots__ = ("reads", "updates", "writes")
+
+    def __init__(self) -> None:
+        self.reads: dict[int, int] = {}
+        self.writes: dict[int, int] = {}
+        self.updates: dict[int, int] = {}
+
+    def forget(self, address: int) -> None:
+        """Drop an object."""
+        self.reads.pop(address, None)
+        self.writes.pop(address, None)
+        self.updates.pop(address, None)
+
+    def clear(self) -> None:
+        """Drop all objects."""
+        self.reads.clear()
+        self.writes.clear()
+        self.updates.clear()
+
+
+# For good, like the dicts in them: rewritten code holds on to these.
+columns: defaultdict[str, Column] = defaultdict(Column)
+
+
 class Heap:
     """The registry of named objects of the running execution."""
 
@@ -129,7 +164,7 @@ class Heap:
         self._coarse: dict[str, Entry] = {}
         self._static: dict[str, Entry] = {}
         self._sweep_at = _SWEEP_ALWAYS
-        self._step: set[int] | None = None
+        self._step = -1
         self._ordinal = 0
 
     def clear(self) -> None:
@@ -138,8 +173,10 @@ class Heap:
         self.watched.clear()
         self.entries.clear()
         self.kept.clear()
+        for column in columns.values():
+            column.clear()
         self._sweep_at = _SWEEP_ALWAYS
-        self._step = None
+        self._step = -1
 
     def _hold(self, subject: Any, entry: Entry) -> None:
         """Keep the address of ``subject`` from being used again under its name.
@@ -148,12 +185,17 @@ class Heap:
         map, a ``__del__``). Lists and dicts cannot be watched; sweep() releases them at the next step.
         """
         address = id(subject)
-        self.entries[address] = entry
         entries, watched = self.entries, self.watched
+        before = entries.get(address)
+        if before is not None and before is not entry:
+            _forget(address, before)
+        entries[address] = entry
 
         def gone(_: Any) -> None:
-            entries.pop(address, None)
+            entry = entries.pop(address, None)
             watched.pop(address, None)
+            if entry is not None:
+                _forget(address, entry)
 
         try:
             watched[address] = weakref.ref(subject, gone)
@@ -170,7 +212,9 @@ class Heap:
                 break
             for address in dead:
                 del kept[address]
-                entries.pop(address, None)
+                entry = entries.pop(address, None)
+                if entry is not None:
+                    _forget(address, entry)
         self._sweep_at = max(_SWEEP_ALWAYS, 2 * len(kept))
 
     def born(self, subject: Any, kind: str) -> Entry:
@@ -187,9 +231,8 @@ class Heap:
         Counted apart from ``recorder.fresh``: the names of tasks and replies must be the same in executions that
         record no footprints, where nothing is counted here.
         """
-        # The recorder starts each step with a new set.
-        if recorder.reads is not self._step:
-            self._step = recorder.reads
+        if recorder.begun != self._step:
+            self._step = recorder.begun
             self._ordinal = 0
             if len(self.kept) <= _SWEEP_ALWAYS or len(self.kept) >= self._sweep_at:
                 self.sweep()
@@ -230,6 +273,11 @@ class Heap:
         if entry is None:
             entry = self._static[title] = Entry(name.static("heap " + title))
         self._hold(subject, entry)
+
+
+def _forget(address: int, entry: Entry) -> None:
+    for attribute in entry.attributes:
+        columns[attribute].forget(address)
 
 
 heap = Heap()

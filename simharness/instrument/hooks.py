@@ -2,6 +2,9 @@
 
 The rewriter writes a call of a text constant, and linking replaces the constant by the hook. So nothing is put into
 the namespace of the program, and compiled code can be stored on disk before it is linked.
+
+Beside hooks there are *tables*, by which rewritten code finds out without a call that a hook would have nothing to do
+but this one thing; see ``shortcuts``.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simharness.instrument import attributes, calls, items, iteration, variables
+from simharness.core.footprint import recorder
+from simharness.instrument import attributes, calls, items, iteration, kinds, variables
+from simharness.instrument.heap import columns
 
 _MARK = "\x00simharness hook "
+_TABLE = "\x00simharness table "
 
 
 def _arguments(recording: Callable[[Any, Any], Any]) -> Callable[..., tuple[Any, ...]]:
@@ -46,6 +52,9 @@ def _advance(iterator: Any) -> Any:
 
 HOOKS: dict[str, Callable[..., Any]] = {
     "attribute": attributes.read_attribute,
+    "read_from_local": attributes.read_from_local,
+    "write_to_local": attributes.write_to_local,
+    "update_local": attributes.update_local,
     "write_attribute": attributes.write_attribute,
     "update_attribute": attributes.update_attribute,
     "late_attribute": _late_attribute,
@@ -91,6 +100,30 @@ def mark(title: str) -> str:
     return _MARK + title
 
 
+TABLES: dict[str, Callable[[str], Any]] = {
+    "id": lambda _: id,
+    "type": lambda _: type,
+    "quiet": lambda _: kinds.QUIET,
+    "quiet_method": lambda method: kinds.quiet_methods[method],
+    "touch": lambda _: recorder.touched.add,
+    "change": lambda _: recorder.changed.add,
+    "reads": lambda attribute: columns[attribute].reads.get,
+    "writes": lambda attribute: columns[attribute].writes.get,
+    "updates": lambda attribute: columns[attribute].updates.get,
+}
+
+
+def table(title: str, of: str = "") -> str:
+    """Return the constant that stands for a table until linking.
+
+    Args:
+        title: which.
+        of: the attribute or method that it is about.
+    """
+    assert title in TABLES, title
+    return f"{_TABLE}{title} {of}"
+
+
 def link(code: types.CodeType) -> types.CodeType:
     """Return ``code`` with its hooks put in, for it and all code inside it."""
     constants = tuple(_linked(constant) for constant in code.co_consts)
@@ -100,7 +133,12 @@ def link(code: types.CodeType) -> types.CodeType:
 def _linked(constant: Any) -> Any:
     if isinstance(constant, types.CodeType):
         return link(constant)
-    return _BY_MARK.get(constant, constant) if type(constant) is str else constant
+    if type(constant) is not str or constant[:1] != "\x00":
+        return constant
+    if constant.startswith(_TABLE):
+        title, _, of = constant[len(_TABLE) :].partition(" ")
+        return TABLES[title](of)
+    return _BY_MARK.get(constant, constant)
 
 
 def nested(code: types.CodeType) -> Iterator[types.CodeType]:

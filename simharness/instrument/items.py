@@ -35,6 +35,8 @@ from simharness.instrument.kinds import (
 _entry_of = heap.entries.get
 # Asked first, because most values are of these types.
 _scalars = kinds.QUIET
+_touch = recorder.touched.add
+_change = recorder.changed.add
 
 
 def item(subject: Any, key: Any) -> Any:
@@ -42,16 +44,16 @@ def item(subject: Any, key: Any) -> Any:
     if not recorder.active:
         return subject
     kind = type(subject)
+    if kind is dict and type(key) in _REMEMBERED:
+        known = _entry_of(id(subject))
+        row = None if known is None else known.rows.get(key)
+        if row is not None:
+            _touch(row)
+            return subject
     sort = (infos.get(kind) or of(kind)).kind
     if sort == MAPPING or sort == MEMBERS:  # noqa: PLR1714, SIM109 — faster than `in`, on a hot path
         entry = _entry_of(id(subject)) or heap.of(subject)
-        row = entry.rows.get(key) if kind is dict and type(key) in _REMEMBERED else None
-        if row is not None:
-            reads = recorder.reads
-            reads.add(row)
-            reads.add(entry.whole)
-            reads.add(PYHEAP)
-        elif isinstance(subject, defaultdict) and key not in subject:
+        if isinstance(subject, defaultdict) and key not in subject:
             write_row(entry, key, new=True)
         else:
             read_row(entry, key)
@@ -115,22 +117,19 @@ def write_item(subject: Any, key: Any) -> Any:
     if not recorder.active:
         return subject
     kind = type(subject)
+    if kind is dict and type(key) in _REMEMBERED and key in subject:
+        known = _entry_of(id(subject))
+        row = None if known is None else known.rows.get(key)
+        if row is not None:
+            _change(row)
+            return subject
     sort = (infos.get(kind) or of(kind)).kind
     if sort == MAPPING:
         try:
             new = key not in subject
         except TypeError:
             return subject  # unhashable: the operation itself raises
-        entry = _entry_of(id(subject)) or heap.of(subject)
-        row = None if new else entry.rows.get(key) if type(key) in _REMEMBERED else None
-        if row is None:
-            write_row(entry, key, new=new)
-            return subject
-        recorder.writes.add(row)
-        recorder.adds.add(entry.members)
-        reads = recorder.reads
-        reads.add(entry.whole)
-        reads.add(PYHEAP)
+        write_row(_entry_of(id(subject)) or heap.of(subject), key, new=new)
     elif sort != SKIP:
         write_whole(subject)
     return subject

@@ -6,6 +6,8 @@ import collections
 import enum
 import itertools
 import types
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -61,6 +63,30 @@ class TypeInfo:
         self.effects: dict[str, Any] = {}
 
 
+class Types(set[type]):
+    """A set of types that can be a constant of a code object: those are hashed."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # by identity
+
+
+# For a method name, the types whose method of that name never needs a hook: rewritten code looks here first. What is in
+# here is True in ``TypeInfo.calls``.
+quiet_methods: defaultdict[str, Types] = defaultdict(Types)
+
+
+def quieten(kind: type, info: TypeInfo, method: str) -> None:
+    """Note that calls of a method never need a hook."""
+    info.calls[method] = True
+    quiet_methods[method].add(kind)
+
+
+def unquieten(method: str, kinds: Iterable[type]) -> None:
+    """Forget what is known of the calls of a method."""
+    for kind in kinds:
+        infos[kind].calls.pop(method, None)
+    quiet_methods[method].difference_update(kinds)
+
+
 _infos: dict[type, TypeInfo] = {kind: TypeInfo(SKIP) for kind in (*SCALARS, *_CALLABLES)}
 _infos.update({kind: TypeInfo(VIEW) for kind in _VIEWS})
 _infos.update({kind: TypeInfo(ITERATOR) for kind in _ITERATORS})
@@ -86,11 +112,16 @@ def forget_local_classes() -> None:
     """Drop classes that functions created: they would pile up over many executions."""
     for kind in _local:
         _infos.pop(kind, None)
+    if _local:
+        for known in quiet_methods.values():
+            known.difference_update(_local)
     _local.clear()
 
 
 def forget_all() -> None:
     """Drop everything that depends on which modules are instrumented."""
+    for known in quiet_methods.values():
+        known.clear()
     for kind in [kind for kind, info in _infos.items() if info.kind in (INSTANCE, OPAQUE, FOREIGN, MODULE, CLASS)]:
         del _infos[kind]
     for info in _infos.values():

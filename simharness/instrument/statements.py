@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from simharness.instrument.call_expressions import CallRewriter
+from simharness.instrument.scalars import scalar_names
 from simharness.instrument.scope import Scope, ScopeKind, Scopes, parameter_names
+from simharness.instrument.shortcuts import updated_attribute
 from simharness.instrument.syntax import is_number, nesting, suspends
 
 
@@ -40,6 +42,9 @@ class Rewriter(CallRewriter):
             self.scope, self.active = scope, self.inside_root
             self._no_temporaries, self._temporaries = int(_looks_at_namespace(node)), 0
             prologue = self._prologue(node, scope, outer) if self.active else []
+            if self.active:
+                unknown = scope.parameters | scope.cells | scope.globals | scope.nonlocals
+                self.scalars[scope] = scalar_names(node, unknown, self.is_builtin)
             documented = int(ast.get_docstring(node, clean=False) is not None)
             node.body = [*node.body[:documented], *prologue, *self.block(node.body[documented:])]
         self.active, self._no_temporaries, self._temporaries = kept
@@ -131,14 +136,14 @@ class Rewriter(CallRewriter):
             return self.generic_visit(node)
         waits = suspends(node.value)
         argument = self.visit(node.value)
-        if not is_number(node.value) and not isinstance(node.target, ast.Name):
+        if not self.known_scalar(node.value) and not isinstance(node.target, ast.Name):
             argument = self.hook("value", argument, argument)
         if isinstance(node.target, ast.Attribute):
             return self._augment_attribute(node, node.target, argument, waits=waits)
         if isinstance(node.target, ast.Subscript):
             return self._augment_item(node, node.target, argument, waits=waits)
         name = node.target.id
-        if not is_number(node.value):
+        if not is_number(node.value) and not self.known_scalar(self.name(name, node)):
             argument = self.hook("write_if_mutable", argument, argument, self.name(name, node))
         node.value = self.variable_hook(argument, name, write=True)
         if waits and self.variable(name) is not None:
@@ -151,7 +156,10 @@ class Rewriter(CallRewriter):
         subjects = self.twice(target.value) if waits else None
         node.value = argument
         if subjects is None:
-            target.value = self.hook("update_attribute", target, self.visit(target.value), attribute)
+            local = self.local(target.value)
+            title = "update_attribute" if local is None else "update_local"
+            call = self.hook(title, target, self.visit(target.value), attribute)
+            target.value = call if local is None else updated_attribute(call, local)
         else:
             target.value = self.hook("attribute", target, subjects[0], attribute)
             node.value = self.hook("late_attribute", argument, argument, subjects[1], attribute)

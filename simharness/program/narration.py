@@ -30,6 +30,7 @@ def narrate(item: Item) -> None:
     if not recorder.narrating:
         return
     actor = OUTSIDE if item.kind is Kind.EXECUTE else _actor_of(item)
+    recorder.gather()
     written = _parts(recorder.writes)
     read = [key for key in _parts(recorder.reads) if key not in written]
     # Every use of an outer variable reads it; that is worth a line only where nothing behind it is used.

@@ -14,7 +14,7 @@ SILENT = {
     **dict.fromkeys(("attribute", "write_attribute", "item", "write_item", "value", "deep", "method"), 0),
     **dict.fromkeys(("call", "iterate", "display", "unpack", "cell", "write_cell", "advance", "deep_match"), 0),
     **dict.fromkeys(("update_attribute", "update_item", "write_whole", "write_if_mutable", "read_global"), 0),
-    **dict.fromkeys(("write_global", "operands"), 0),
+    **dict.fromkeys(("write_global", "operands", "read_from_local", "write_to_local", "update_local"), 0),
     "keyed": 2,
     **dict.fromkeys(("read_arguments", "write_arguments"), slice(None)),
 }
@@ -43,6 +43,18 @@ def cut(bot):
 
 def store(bot):
     bot.state = "stored"
+
+
+def itself(bot):
+    return bot
+
+
+def increase_somewhere(bot):
+    itself(bot).state += "x"
+
+
+def store_somewhere(bot):
+    itself(bot).state = "stored"
 
 
 def store_item(bot):
@@ -81,6 +93,9 @@ def store_global(_bot):
 
 MORE = {
     "attribute increment": (lambda b: b.state, increase),
+    "attribute increment, not of a local": (lambda b: b.state, increase_somewhere),
+    "attribute statement, not of a local": (lambda b: b.state, store_somewhere),
+    "attribute of no local": (lambda b: itself(b).state, store_somewhere),
     "item increment": (lambda b: b.orders["a"], increase_item),
     "list in place": (lambda b: len(b.queue), extend),
     "local in place": (lambda b: len(b.queue), extend_local),
