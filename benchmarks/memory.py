@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.race import race
 from simharness.explore.dpor import OptimalExplorer
+from simharness.program.setup import Setup
 from simharness.program.stage import program_staged
 
 EXECUTIONS = int(os.environ.get("SIMHARNESS_BENCH_EXECUTIONS", "10000"))
@@ -26,7 +27,7 @@ def main() -> None:
     marks = {EXECUTIONS // 10: "10 %", EXECUTIONS // 2: "50 %", EXECUTIONS: "100 %"}
     done = 0
     seen: list[float] = []
-    with program_staged(race(3)) as stage:
+    with program_staged(Setup(race(3))) as stage:
         while done < EXECUTIONS:
             for _ in OptimalExplorer(stage.program).executions():
                 done += 1

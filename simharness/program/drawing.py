@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from simharness.core.token import decode
 from simharness.core.verdict import Counterexample
 from simharness.explore.latency import possible, realised
 from simharness.explore.recording import contrast, record
-from simharness.loop.execution import Semantics
-from simharness.program.api import Program, belongs, horizon_in_ns, window_in_ns
+from simharness.program.execution import Check, Checks, ProgramFunction
+from simharness.program.setup import Setup
 from simharness.program.stage import program_staged
 
 
 def timeline(
-    program: Program,
+    program: ProgramFunction,
     token: str,
     *,
-    check: Callable[[Any], object] | Mapping[str, Callable[[Any], object]] | None = None,
+    check: Check | Checks | None = None,
     instrument: tuple[str, ...] | list[str] = (),
     semantics: Literal["stock", "quiescent", "any-order"] = "stock",
     faults: int = 0,
@@ -49,21 +47,15 @@ def timeline(
     # Late: rich need not be there to explore.
     from simharness.report.timeline import Heading, to_text
 
-    decoded = decode(token)
-    name = belongs(program, decoded)
-    with program_staged(
-        program,
-        check,
-        semantics=Semantics(semantics),
-        faults=faults,
-        horizon_ns=horizon_in_ns(horizon),
-        latency=window_in_ns(latency),
-        packages=tuple(instrument),
-    ) as stage:
+    terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency, "instrument": instrument}
+    setup = Setup.of(program, check, **terms)
+    decoded = setup.decoded(token)
+    name = setup.name
+    with program_staged(setup) as stage:
         failing = record(stage.program, decoded.schedule)
         timed = latency is not None
-        if latency is not None and not possible(failing.steps):
-            return f"{name}: no messages with a latency of {latency[0]}..{latency[1]} come in this order\n"
+        if timed and not possible(failing.steps):
+            return f"{name}: no messages with a latency of {setup.spelt_latency} come in this order\n"
         finding = next((each for each in failing.findings if decoded.invariant in ("", each.invariant)), None)
         if finding is None:
             return f"{name}: it no longer happens under this schedule\n"
@@ -76,12 +68,5 @@ def timeline(
             len(failing.schedule.deviations),
         )
         passing = contrast(stage.program, failing, finding.kind, timed=timed)
-        return to_text(
-            failing,
-            passing,
-            Heading(name, replay=f"simharness.replay({name}, '{{token}}')"),
-            counterexample,
-            width=width,
-            ascii_only=ascii_only,
-            full=full,
-        )
+    heading = Heading(name, replay=f"simharness.replay({name}, '{{token}}')")
+    return to_text(failing, passing, heading, counterexample, width=width, ascii_only=ascii_only, full=full)

@@ -7,51 +7,31 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from simharness.core.step import Window
 from simharness.errors import ScenarioError
 from simharness.explore.campaign import as_key
 from simharness.explore.parallel.worker import Workplace
-from simharness.loop.execution import Semantics
-from simharness.program.execution import Check, Checks, ProgramFunction
-from simharness.program.stage import ProgramStage, program_staged
+from simharness.program.setup import Setup
+from simharness.program.stage import program_staged
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramOpener:
-    """Opens a workplace for a program; the arguments are those of ``program_staged``.
+    """Opens a workplace for a program.
 
     Args:
-        strikes: at most so many faults strike, of the ``faults`` that could.
+        setup: the program and the terms on which it runs.
+        strikes: at most so many faults strike, of those that could.
+
+    Raises:
+        ScenarioError: the program is of the script that was started, which has another name everywhere else.
     """
 
-    function: ProgramFunction
-    check: Check | Checks | None
-    semantics: Semantics
-    faults: int
-    horizon_ns: int | None
-    latency: Window | None
-    packages: tuple[str, ...]
+    setup: Setup
     strikes: int
 
-    @classmethod
-    def of(cls, stage: ProgramStage, packages: tuple[str, ...], strikes: int) -> ProgramOpener:
-        """Return what sets up elsewhere what is on ``stage`` here.
-
-        Raises:
-            ScenarioError: the program is of the script that was started, which has another name everywhere else.
-        """
-        if stage.function.__module__ == "__main__":
+    def __post_init__(self) -> None:
+        if self.setup.function.__module__ == "__main__":
             raise ScenarioError("several processes need a program that each of them can import: put it into a module")
-        return cls(
-            stage.function,
-            stage.check,
-            stage.semantics,
-            stage.faults,
-            stage.horizon_ns,
-            stage.latency,
-            packages,
-            strikes,
-        )
 
     def __call__(self) -> AbstractContextManager[Workplace]:
         """Return what sets up the program in this process while it is entered."""
@@ -60,13 +40,5 @@ class ProgramOpener:
 
 @contextmanager
 def _opened(opener: ProgramOpener) -> Iterator[Workplace]:
-    with program_staged(
-        opener.function,
-        opener.check,
-        semantics=opener.semantics,
-        faults=opener.faults,
-        horizon_ns=opener.horizon_ns,
-        latency=opener.latency,
-        packages=opener.packages,
-    ) as stage:
+    with program_staged(opener.setup) as stage:
         yield Workplace(partial(stage.program, opener.strikes), as_key)

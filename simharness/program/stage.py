@@ -9,13 +9,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from simharness.core.step import Window
 from simharness.instrument import Instrumenter, instrumented, is_foreign, watch_modules
-from simharness.loop.execution import Semantics
 from simharness.loop.garbage import collected_between_executions
 from simharness.loop.guard import determinism_guard, remark
 from simharness.loop.primitives import tracked_asyncio
-from simharness.program.execution import Check, Checks, ProgramExecution, ProgramFunction
+from simharness.program.execution import ProgramExecution
+from simharness.program.setup import Setup
 
 
 @dataclass(slots=True)
@@ -23,40 +22,31 @@ class ProgramStage:
     """A program, ready to be executed as often as one likes.
 
     Args:
-        function: the program.
-        check: judges outcomes.
-        semantics: see ``loop.execution.Semantics``.
-        faults: budget of fault choices.
-        horizon_ns: timers later than this never fire; None for no horizon.
-        latency: how long a message of the world takes; None for any time.
+        setup: the program and the terms on which it runs.
         instrumenter: tracks the heap.
         opaque: whether some of the code that runs is not tracked, so that every step may have touched anything.
         reasons: why it is opaque.
     """
 
-    function: ProgramFunction
-    check: Check | Checks | None
-    semantics: Semantics
-    faults: int
-    horizon_ns: int | None
-    latency: Window | None
+    setup: Setup
     instrumenter: Instrumenter
     opaque: bool = False
     reasons: tuple[str, ...] = ()
 
     def program(self, strikes: int | None = None) -> ProgramExecution:
         """Start an execution; ``strikes`` is a smaller budget of faults that holds instead."""
+        setup = self.setup
         return ProgramExecution(
-            self.function,
-            self.check,
+            setup.function,
+            setup.check,
             instrumenter=self.instrumenter,
             opaque=self.opaque,
-            packages=(self.function.__module__, *self.instrumenter.packages),
-            semantics=self.semantics,
-            faults=self.faults,
+            packages=(setup.function.__module__, *self.instrumenter.packages),
+            semantics=setup.semantics,
+            faults=setup.faults,
             strikes=strikes,
-            horizon_ns=self.horizon_ns,
-            latency=self.latency,
+            horizon_ns=setup.horizon_ns,
+            latency=setup.window,
         )
 
     @property
@@ -64,7 +54,7 @@ class ProgramStage:
         """How finely steps are told apart, for the certificate."""
         if self.opaque:
             return "asyncio primitives, and one key for the whole heap: some of the code that runs is not tracked"
-        packages = ", ".join([self.function.__module__, *self.instrumenter.packages])
+        packages = ", ".join([self.setup.function.__module__, *self.instrumenter.packages])
         return f"asyncio primitives, heap of {packages}"
 
     def run_base_order(self) -> ProgramExecution:
@@ -97,17 +87,8 @@ class ProgramStage:
 
 
 @contextmanager
-def program_staged(
-    function: ProgramFunction,
-    check: Check | Checks | None = None,
-    *,
-    semantics: Semantics = Semantics.STOCK,
-    faults: int = 0,
-    horizon_ns: int | None = None,
-    latency: Window | None = None,
-    packages: tuple[str, ...] = (),
-) -> Iterator[ProgramStage]:
-    """Prepare a program; see :class:`ProgramStage` for the arguments.
+def program_staged(setup: Setup) -> Iterator[ProgramStage]:
+    """Prepare a program.
 
     Raises:
         RuntimeError: an event loop is running.
@@ -119,8 +100,8 @@ def program_staged(
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
         stack.enter_context(_heard_logs())
-        instrumenter = stack.enter_context(instrumented(packages, program=_plain(function)))
-        stage = ProgramStage(function, check, semantics, faults, horizon_ns, latency, instrumenter)
+        instrumenter = stack.enter_context(instrumented(setup.instrument, program=_plain(setup.function)))
+        stage = ProgramStage(setup, instrumenter)
         stage.run_base_order().close()  # to warm up
         # Before anybody looks: others hook the collector, and what they run there is not the program's.
         stack.enter_context(collected_between_executions())

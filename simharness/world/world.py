@@ -102,15 +102,18 @@ class World(LoopExecution):
         self.running: Running = self.call(lambda: system.build(self))
         self.spawn(self.running.start())
         self.settle()
-        self.watch = Watch(setting.rules, self.view, self._snapshot)
-        self._began_ns = clock.now_ns
+        self._open()
+
+    def _open(self) -> None:
+        """Let everything begin that is explored: what came before is set-up, and nobody judges it."""
+        self.watch = Watch(self.setting.rules, self.view, self._snapshot)
+        self._began_ns = self.loop.clock.now_ns
         self.view.under_lock.clear()
         self._reports.clear()
-        if database is not None:
-            database.changed()
-        variables = system.variables(setting.given)
-        self.clients = Clients(self, variables)
-        self.call(lambda: start_markets(self.venue, setting))
+        if self.database is not None:
+            self.database.changed()
+        self.clients = Clients(self, self.system.variables(self.setting.given))
+        self.call(lambda: start_markets(self.venue, self.setting))
         self.call(self.clients.open)
         self.call(self.crashes.offer)
 

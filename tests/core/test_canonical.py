@@ -47,4 +47,13 @@ def test_a_dataclass_may_speak_for_itself() -> None:
         def __repr__(self) -> str:
             return "hidden"
 
-    assert canonical([Hidden(1)]) == "list(hidden)"
+    assert canonical([Hidden(1)]) == "[hidden]"
+
+
+def test_what_has_no_set_inside_is_shown_as_usual() -> None:
+    @dataclass
+    class Fill:
+        quantity: int
+
+    for value in ([1, "a"], ("a",), (), ("a", 2), {"a": [Fill(1)]}, set(), frozenset(), {3}, frozenset({"a"})):
+        assert canonical(value) == repr(value)

@@ -13,6 +13,7 @@ import pytest
 
 import simharness
 from simharness.explore.brute import every_execution
+from simharness.program.setup import Setup
 from simharness.program.stage import program_staged
 
 
@@ -80,7 +81,7 @@ def test_no_outcome_is_missed_and_nothing_makes_every_step_opaque(case: Callable
         return lambda: tuple(found)
 
     result = simharness.explore(program)
-    with program_staged(program) as stage:
+    with program_staged(Setup(program)) as stage:
         everything = {execution.conclude()[0] for execution in every_execution(stage.program)}
     assert set(result.outcomes) == everything
     assert len(everything) == 2

@@ -13,6 +13,7 @@ import pytest
 
 import simharness
 from simharness.explore.brute import every_execution
+from simharness.program.setup import Setup
 from simharness.program.stage import program_staged
 
 Program = Callable[[], Coroutine[Any, Any, Any]]
@@ -122,7 +123,7 @@ PAIRS = [(write, look) for write in WRITES] + [(store, read) for read in READS]
 def test_what_is_called_by_others_reports(write: Callable[[State], None], read: Callable[[State], Any]) -> None:
     program = between(write, read)
     result = simharness.explore(program)
-    with program_staged(program) as stage:
+    with program_staged(Setup(program)) as stage:
         everything = {repr(execution.conclude()[0]) for execution in every_execution(stage.program)}
     assert {repr(outcome) for outcome in result.outcomes} == everything
     assert len(everything) == 2
