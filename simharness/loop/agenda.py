@@ -8,6 +8,9 @@ from typing import Any
 
 from simharness.core.step import Arrival, Kind, Window
 
+# Looked up once: reading a member of an enum costs as much as a call, and this is asked at every step.
+_TIMER = Kind.TIMER
+
 
 class Item:
     """One entry of a queue: a callback of the program, a world event or a timer.
@@ -101,11 +104,15 @@ class Queues:
 
         Timers stand behind everything else, or in front of it.
         """
+        if len(self._queues) == 1:
+            ((process, queue),) = self._queues.items()
+            if queue[0].ready is None:
+                return [process]
         found = []
         for process, queue in self._queues.items():
             item = queue[0]
             if item.ready is None or item.ready():
-                found.append(((item.kind is Kind.TIMER) is not timers_first, item.sequence, process))
+                found.append(((item.kind is _TIMER) is not timers_first, item.sequence, process))
             else:
                 item.waited = True
         found.sort()

@@ -9,8 +9,6 @@ from typing import Any
 from simharness.core.step import Kind
 from simharness.loop.agenda import Item
 
-_cache: dict[object, str] = {}
-
 
 def label_of(item: Item) -> str:
     """Return what a queue entry does, in a few words; the same in every execution."""
@@ -27,10 +25,7 @@ def callback_label(callback: Any) -> str:
         coroutine = owner.get_coro()
         code = getattr(coroutine, "cr_code", None)
         if code is not None:
-            known = _cache.get(code)
-            if known is None:
-                known = _cache[code] = code.co_qualname
-            return known
+            return code.co_qualname  # type: ignore[no-any-return]  # a text
         return getattr(coroutine, "__qualname__", type(coroutine).__qualname__)
     while isinstance(callback, partial):
         callback = callback.func

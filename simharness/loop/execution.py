@@ -10,7 +10,7 @@ from typing import Any
 
 from simharness.core import name
 from simharness.core.choice import Choice, Source, StepChooser
-from simharness.core.footprint import CLOCK, recorder
+from simharness.core.footprint import CLOCK, EMPTY, recorder
 from simharness.core.step import Kind, Step, Window
 from simharness.core.time import Clock
 from simharness.core.verdict import Finding
@@ -158,7 +158,7 @@ class LoopExecution:
                 f"the execution has not come to rest after {position} steps; is there an endless loop? (Virtual time "
                 "moves only when timers fire: a loop that waits for the clock must sleep longer than 0)"
             )
-        loop = self.loop
+        loop, tracking, state = self.loop, self._tracking, guard.guard
         index = self._counts.get(process, 0)
         self._counts[process] = index + 1
         loop.position = position
@@ -169,11 +169,15 @@ class LoopExecution:
         self._callbacks_in_a_row = self._callbacks_in_a_row + 1 if item.kind is _HANDLE else 0
         chooser = self._chooser
         chooser.begin(values)
-        recorder.begin(process, index, active=self._tracking)
+        recorder.begin(process, index, active=tracking)
         loop.enter()
-        guard.activate(self._clock_reader)
+        state.now_ns = self._clock_reader  # as guard.activate() does, without the call
         try:
-            self._run(item)
+            if item.kind is _HANDLE and not tracking:
+                if not item.payload._cancelled:
+                    item.payload._run()
+            else:
+                self._run(item)
             if self._quiescent:
                 self._run_cascade()
             self.after_action(item)
@@ -182,11 +186,12 @@ class LoopExecution:
                 raise
             raise ReplayDiverged(position, f"a data choice {values}", str(error)) from error
         finally:
-            guard.deactivate()
+            state.now_ns = None
             loop.leave()
             loop.position = None
-            footprint = recorder.end()
-        self._take_remarks(position)
+            footprint = recorder.end() if tracking else EMPTY
+        if state.refusal is not None or state.remarks:
+            self._take_remarks(position)
         step = Step(
             process,
             index,
@@ -198,7 +203,7 @@ class LoopExecution:
             tuple(chooser.values),
             tuple(chooser.options),
             tuple(loop.children),
-            loop.clock.now_ns,
+            loop._clock.now_ns,
             tuple(recorder.operations) if recorder.narrating else (),
             item.waited,
             item.window,

@@ -77,6 +77,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._timers = 0
         self._deadlines: dict[tuple[int, int, float], int] = {}
         self._outside: dict[int, SimTimerHandle] = {}
+        # BaseEventLoop's own hooks, bound once.
+        self._asyncgen_hooks = self._asyncgen_firstiter_hook, self._asyncgen_finalizer_hook  # type: ignore[attr-defined]  # absent from typeshed
         self.set_exception_handler(lambda _, context: self.errors.append(context))
 
     # -- what the seams see -------------------------------------------------------------------------------
@@ -153,6 +155,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> SimHandle:
         """Append a callback to the cascade that is running."""
+        if not self._tracking and not self._any_order:
+            return self._append(SimHandle(callback, args, self, context, name.ROOT), self.target)
         owner = getattr(callback, "__self__", None)
         is_task = isinstance(owner, asyncio.Task)
         if is_task and self._tracking:
@@ -162,16 +166,21 @@ class SimLoop(asyncio.BaseEventLoop):
             closure_keys(callback)
         else:
             key = name.ROOT
-        handle = SimHandle(callback, args, self, context, key)
-        item = Item(Kind.HANDLE, handle, self.position, self._next_sequence())
-        self._put(self._process_of(key, is_task=is_task), item)
+        process = self._process_of(key, is_task=is_task) if self._any_order else self.target
+        return self._append(SimHandle(callback, args, self, context, key), process)
+
+    def _append(self, handle: SimHandle, process: int) -> SimHandle:
+        self._sequence = sequence = self._sequence + 1
+        position = self.position
+        self.queues.put(process, Item(_HANDLE, handle, position, sequence))
+        if position is not None:
+            self.children.append((process, _HANDLE))
         return handle
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread
 
     def _process_of(self, key: int, *, is_task: bool) -> int:
-        if not self._any_order:
-            return self.target
+        """Return whose the next callback is, where every ready task step is a choice."""
         if is_task:
             return key
         # Plain callbacks keep their order, and so do those who schedule them.
@@ -369,10 +378,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Become the running loop, and take over async generators that start now."""
         events._set_running_loop(self)
         self._old_asyncgen_hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(
-            firstiter=self._asyncgen_firstiter_hook,  # type: ignore[attr-defined]  # BaseEventLoop's own hook
-            finalizer=self._asyncgen_finalizer_hook,  # type: ignore[attr-defined]  # as above
-        )
+        sys.set_asyncgen_hooks(*self._asyncgen_hooks)
 
     def leave(self) -> None:
         """Stop being the running loop."""
@@ -381,6 +387,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
 
 _CALLBACKS = name.static("callbacks")
+# Looked up once: reading a member of an enum costs as much as a call.
+_HANDLE = Kind.HANDLE
 
 
 def _never() -> bool:
