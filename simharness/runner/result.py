@@ -182,7 +182,8 @@ class CaseResult:
         by = f" by {', '.join(self.refuted)}" if self.refuted else ""
         if self.expected is None:
             return f"violated{by}" if self.verdict is Verdict.VIOLATED else None
-        if self.verdict != self.expected:
+        more = self.verdict is Verdict.PROVEN and self.expected == Verdict.PASSED
+        if self.verdict != self.expected and not more:
             return f"expected {self.expected}, got {self.verdict}{by}"
         missing = [invariant for invariant in self.expected_by if invariant not in self.refuted]
         if not missing:
