@@ -226,6 +226,10 @@ class Rows:
         self._recorder.read(name.member(self._owner, row))
         self._recorder.read(self._whole)
 
+    def read_some(self) -> None:
+        """Record a read of rows that are named apart: a write that may have touched any row meets it."""
+        self._recorder.read(self._whole)
+
     def write_row(self, row: str) -> None:
         """Record a write of one row."""
         self._recorder.write(name.member(self._owner, row))

@@ -54,6 +54,8 @@ class Table:
         triggers: whether a write may set off triggers.
         arrival_order: whether rows lie in the order in which they came, so that an unordered SELECT tells it.
         sequenced: whether ``generated`` comes from a sequence, whatever rows exist.
+        comparable: columns in which two values are equal just when their texts are; none where rows have no usable key.
+        relation: how a query of ours names the table, quoted.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Table:
     triggers: bool = False
     arrival_order: bool = False
     sequenced: bool = False
+    comparable: tuple[str, ...] = ()
+    relation: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,13 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from simharness.core import name
-from simharness.core.footprint import Rows, recorder
 from simharness.database.catalog import Catalog, Table
 from simharness.database.shape import Bound, Constant, Filter, StatementShape, Verb
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 # More rows than this in one statement are recorded as the whole table.
-_MANY_ROWS = 64
+MANY_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -132,7 +130,7 @@ def bind_many(shape: StatementShape, parameter_sets: Sequence[Parameters], catal
     return total
 
 
-def _value(bound: Bound | None, parameters: Parameters) -> tuple[bool, Any]:
+def bound_value(bound: Bound | None, parameters: Parameters) -> tuple[bool, Any]:
     """Return whether a value is known, and the value."""
     if bound is None:
         return False, None
@@ -162,12 +160,19 @@ def key_text(value: Any) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _one_text(value: str) -> bool:
-    """Whether no other text names the same number: an integer column takes '1', ' 1', '01' and '1.0' for 1."""
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return str(int(value)) == value if value.lstrip("-").isdecimal() else False
+    """Whether no other text names the same number: an integer column takes '1', ' 1', '01', '1.0' and '0x1' for 1."""
+    for spelling in (float, _literal):
+        try:
+            spelling(value)
+        except ValueError:
+            continue
+        return str(int(value)) == value if value.lstrip("-").isdecimal() else False
+    return True
+
+
+def _literal(text: str) -> int:
+    """Read an integer with a prefix, as PostgreSQL does since version 16."""
+    return int(text, 0)
 
 
 def _pinned_rows(table: Table, pinned: Filter, parameters: Parameters) -> tuple[str, ...] | None:
@@ -177,7 +182,7 @@ def _pinned_rows(table: Table, pinned: Filter, parameters: Parameters) -> tuple[
     for column in table.key:
         texts: list[str] = []
         for bound in pinned[column]:
-            known, value = _value(bound, parameters)
+            known, value = bound_value(bound, parameters)
             if known and value is None:
                 continue  # Equality with NULL matches no row.
             text = key_text(value) if known else None
@@ -186,7 +191,7 @@ def _pinned_rows(table: Table, pinned: Filter, parameters: Parameters) -> tuple[
             texts.append(text)
         choices.append(texts)
     rows = tuple(dict.fromkeys(",".join(parts) for parts in product(*choices)))
-    return rows if len(rows) <= _MANY_ROWS else None
+    return rows if len(rows) <= MANY_ROWS else None
 
 
 def _row_values(shape: StatementShape, table: Table) -> list[dict[str, Bound | None]]:
@@ -200,7 +205,7 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
     widened = shape.replaces and (bool(table.unique) or bool(set(shape.assigned) & set(table.key)))
     rows: list[str] = []
     generates = False
-    if shape.from_query or widened or not table.key or len(shape.rows) > _MANY_ROWS:
+    if shape.from_query or widened or not table.key or len(shape.rows) > MANY_ROWS:
         whole = RowSet(table.name)
         return Accesses((whole,), (whole,), tuple(UniqueKey(table.name, index.name) for index in table.unique))
     unique: list[UniqueKey] = []
@@ -227,14 +232,14 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
 def _missing(values: Mapping[str, Bound | None], column: str, parameters: Parameters) -> bool:
     if column not in values:
         return True
-    known, value = _value(values[column], parameters)
+    known, value = bound_value(values[column], parameters)
     return known and value is None
 
 
 def _key_of(values: Mapping[str, Bound | None], columns: Sequence[str], parameters: Parameters) -> str | None:
     parts: list[str] = []
     for column in columns:
-        known, value = _value(values.get(column), parameters)
+        known, value = bound_value(values.get(column), parameters)
         text = key_text(value) if known else None
         if text is None:
             return None
@@ -310,83 +315,3 @@ def _descendants(parent: str, catalog: Catalog, seen: frozenset[str]) -> Accesse
             if child.name not in seen:
                 found = found | _descendants(child.name, catalog, seen | {child.name})
     return found
-
-
-class DatabaseKeys:
-    """The footprint keys of one database.
-
-    Args:
-        database: the name that the scenario gives it.
-    """
-
-    def __init__(self, database: str) -> None:
-        self._prefix = f"db {database}"
-        self.everything = name.static(f"{self._prefix} everything")
-        self.writer = name.static(f"{self._prefix} writer")
-        self.commits = name.static(f"{self._prefix} commits")
-        self._rows: dict[tuple[str, str], Rows] = {}
-
-    def _of(self, world: str, member: str) -> Rows:
-        known = self._rows.get((world, member))
-        if known is None:
-            known = self._rows[world, member] = Rows(name.static(f"{self._prefix} {world} {member}"))
-        return known
-
-    def visible(self, table: str) -> Rows:
-        """Rows as committed."""
-        return self._of("visible", table)
-
-    def lock(self, table: str) -> Rows:
-        """Row locks."""
-        return self._of("lock", table)
-
-    def unique(self, table: str, index: str) -> Rows:
-        """Keys of a unique index."""
-        return self._of("unique", f"{table}.{index}")
-
-    def sequence(self, sequence: str) -> int:
-        """The position of a sequence."""
-        return name.static(f"{self._prefix} sequence {sequence}")
-
-    def exists(self, table: str) -> Rows:
-        """Which rows there are to refer to."""
-        return self._of("exists", table)
-
-    def record_reads(self, accesses: Accesses) -> None:
-        """Record reads of committed rows, those of parents included."""
-        for rows in accesses.reads + accesses.parents:
-            record(self.visible(rows.table), rows.rows, write=False)
-
-    def record_published(self, accesses: Accesses) -> None:
-        """Record that written rows became visible to others."""
-        if accesses.everything:
-            recorder.write(self.everything)
-        for rows in accesses.writes:
-            record(self.visible(rows.table), rows.rows, write=True)
-        if accesses.everything or accesses.writes:
-            recorder.add(self.commits)
-
-    def record_unique(self, accesses: Accesses) -> None:
-        """Record the unique keys that are taken or freed."""
-        for key in accesses.unique:
-            record(self.unique(key.table, key.index), None if key.key is None else (key.key,), write=True)
-
-    def record_locks(self, accesses: Accesses) -> None:
-        """Record row locks that are taken or released."""
-        for rows in accesses.writes:
-            record(self.lock(rows.table), rows.rows, write=True)
-
-
-def record(target: Rows, rows: tuple[str, ...] | None, *, write: bool) -> None:
-    """Record an access to some rows, or to all of them (None)."""
-    if rows is None:
-        if write:
-            target.write_all()
-        else:
-            target.read_all()
-        return
-    for row in rows:
-        if write:
-            target.write_row(row)
-        else:
-            target.read_row(row)

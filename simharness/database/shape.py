@@ -61,10 +61,17 @@ Filter = Mapping[str, tuple[Bound, ...]]
 
 @dataclass(frozen=True, slots=True)
 class TableAccess:
-    """A mention of a table, with the columns that equality or IN pins to a list of values."""
+    """A mention of a table.
+
+    Args:
+        table: its name.
+        pinned: the columns that equality or IN limits to a list of values.
+        plain: the rest of its condition compares columns and values and does nothing that could fail for some row.
+    """
 
     table: str
     pinned: Filter = field(default_factory=dict)
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,11 @@ _PLAIN = {
 _POSITION = "simharness_"
 _TYPES = exp.DataType.Type
 _SAME_TEXT = frozenset({_TYPES.SMALLINT, _TYPES.INT, _TYPES.BIGINT, _TYPES.VARCHAR, _TYPES.TEXT})
+_COMPARISONS = (
+    *(exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In),
+    *(exp.Where, exp.Column, exp.Identifier, exp.Literal, exp.Neg, exp.Null, exp.Boolean),
+    *(exp.Placeholder, exp.Parameter, exp.DataType),
+)
 _PARSED = frozenset({"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE"})
 # Functions that sqlglot has no class for and that depend on nothing but their arguments and their own connection.
 _PURE = frozenset(
@@ -324,7 +336,8 @@ class _Reader:
                 qualifier = str(column.table).lower()
                 if qualifier in names or (not qualifier and len(own) == 1):
                     pinned.setdefault(str(column.name).lower(), values)
-        return TableAccess(_table_name(table), pinned)
+        plain = where is not None and not (scope.args.get("joins") or scope.args.get("laterals")) and _is_plain(where)
+        return TableAccess(_table_name(table), pinned, plain)
 
     def _rows(self) -> tuple[Mapping[str, Bound | None], ...]:
         schema, values = self._tree.this, self._tree.args.get("expression")
@@ -353,6 +366,12 @@ class _Reader:
         selected = getattr(self._tree, "selects", [])
         names = [str(item.unalias().name).lower() for item in selected if isinstance(item.unalias(), exp.Column)]
         return tuple(name for name in names if name != "*")
+
+
+def _is_plain(where: exp.Expression) -> bool:
+    return all(
+        isinstance(node, _COMPARISONS) or (isinstance(node, exp.Cast) and _keeps_text(node)) for node in where.walk()
+    )
 
 
 def _pins(condition: exp.Expression) -> list[tuple[exp.Column, tuple[Bound, ...]]]:

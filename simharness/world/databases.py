@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simharness.database.footprints import Accesses, DatabaseKeys, RowSet
+from simharness.database.footprints import Accesses, RowSet
+from simharness.database.keys import DatabaseKeys
 from simharness.database.sqlite import SqliteDatabase, SqliteSeam
 from simharness.faults.plan import FaultPlan
 from simharness.loop.garbage import silence

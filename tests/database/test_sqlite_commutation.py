@@ -27,6 +27,11 @@ MEETING: list[Callable[[int], Statement]] = [
     lambda row: ("UPDATE child SET n = (SELECT n FROM parent WHERE id = ?) WHERE id = ?", (row, 3 - row)),
     lambda row: ("INSERT INTO parent (n) VALUES (1)", ()),
     lambda row: ("DELETE FROM parent WHERE id = ?", (row,)),
+    lambda row: ("SELECT id, n FROM child WHERE parent_id = ?", (row,)),
+    lambda row: ("SELECT max(id) FROM parent WHERE name IN ('a', ?)", (f"{row}",)),
+    lambda row: ("UPDATE child SET parent_id = ? WHERE id = ?", (row, 3 - row)),
+    lambda row: ("UPDATE parent SET name = id || name WHERE id = ?", (row,)),
+    lambda row: ("INSERT INTO child (parent_id, n) VALUES (?, 5)", (row,)),
 ]
 
 
@@ -116,7 +121,7 @@ def test_adjacent_steps_without_a_conflict_commute() -> None:
     database.prepare(seed)
     swaps = 0
     try:
-        for number in range(120):
+        for number in range(240):
             chance = Random(number)
             programs = [some_program(chance) for _ in range(chance.randint(2, 3))]
             swaps += audit(database, programs, [chance.randint(0, 5) for _ in range(40)])

@@ -20,28 +20,36 @@ from simharness.world.world import World
 # What one transaction read, in order; then the server's code for the error that ended it, or "".
 Told = tuple[Any, ...]
 Outcome = tuple[Told, Told, Any]
+TWO_ROWS = (
+    "CREATE TABLE test (id integer PRIMARY KEY, value integer NOT NULL)",
+    "INSERT INTO test VALUES (1, 10), (2, 20)",
+)
 
 
 class Histories:
-    """A system under test: two rows, and two scripts of statements that run in a transaction each.
+    """A system under test: two rows unless told, and two scripts of statements that run in a transaction each.
 
     Args:
         scripts: the statements; a SELECT returns one value, ``ROLLBACK`` gives up.
         final: a query for what is committed in the end.
         begin: an explicit BEGIN, where the driver's own is not meant.
+        tables: statements that make the tables and their rows.
     """
 
     watched: tuple[str, ...] = ()
 
-    def __init__(self, scripts: tuple[tuple[str, ...], ...], final: str, begin: str) -> None:
+    def __init__(
+        self, scripts: tuple[tuple[str, ...], ...], final: str, begin: str, tables: tuple[str, ...] = TWO_ROWS
+    ) -> None:
+        self.tables = tables
         self.scripts = scripts
         self.final = final
         self.begin = begin
 
     def create(self, connection: Connection, setting: Setting) -> None:
         del setting
-        connection.execute(text("CREATE TABLE test (id integer PRIMARY KEY, value integer NOT NULL)"))
-        connection.execute(text("INSERT INTO test VALUES (1, 10), (2, 20)"))
+        for statement in self.tables:
+            connection.execute(text(statement))
 
     def build(self, world: World) -> Running:
         return Running(world, self)
@@ -100,21 +108,35 @@ def code_of(failure: DBAPIError) -> str:
     return str(getattr(failure.orig, "sqlstate", None) or failure.orig)
 
 
-def outcomes(scripts: tuple[tuple[str, ...], ...], final: str, begin: str = "", **setting: Any) -> set[Outcome]:
+def outcomes(
+    scripts: tuple[tuple[str, ...], ...],
+    final: str,
+    begin: str = "",
+    tables: tuple[str, ...] = TWO_ROWS,
+    **setting: Any,
+) -> set[Outcome]:
     """Return what every interleaving of two scripts comes to; fails unless the search is exhausted."""
-    with _staged(scripts, final, begin, setting) as stage:
+    with _staged(scripts, final, begin, tables, setting) as stage:
         return _search(stage, "dpor", final)
 
 
-def sampled(scripts: tuple[tuple[str, ...], ...], final: str, executions: int, **setting: Any) -> set[Outcome]:
+def sampled(
+    scripts: tuple[tuple[str, ...], ...],
+    final: str,
+    executions: int,
+    tables: tuple[str, ...] = TWO_ROWS,
+    **setting: Any,
+) -> set[Outcome]:
     """Return what random walks come to, which know nothing of what depends on what."""
-    with _staged(scripts, final, "", setting) as stage:
+    with _staged(scripts, final, "", tables, setting) as stage:
         return _search(stage, "random", final, executions)
 
 
-def _staged(scripts: tuple[tuple[str, ...], ...], final: str, begin: str, setting: dict[str, Any]) -> Any:
+def _staged(
+    scripts: tuple[tuple[str, ...], ...], final: str, begin: str, tables: tuple[str, ...], setting: dict[str, Any]
+) -> Any:
     commands = tuple(Command("play", number, name=f"play-{number}") for number in range(2))
-    return staged(Setting(commands=commands, **setting), Histories(scripts, final, begin))
+    return staged(Setting(commands=commands, **setting), Histories(scripts, final, begin, tables))
 
 
 def _search(stage: Any, strategy: str, final: str, executions: int | None = None) -> set[Outcome]:
@@ -123,7 +145,8 @@ def _search(stage: Any, strategy: str, final: str, executions: int | None = None
     campaign.search = _Noting(campaign.search, stage, final, found)
     campaign.run()
     assert campaign.exhausted or executions is not None
-    assert not stage.holes()
+    # A test that replaces a function of ours with its own runs code that is not known.
+    assert all("neither tracked nor known" in hole for hole in stage.holes())
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simharness.core.verdict import Verdict
-from simharness.database.footprints import DatabaseKeys
+from simharness.database.keys import DatabaseKeys
 from simharness.database.sqlite.session import Session
 from simharness.managers.bots.cancel_policies.cancel_then_mark import CancelThenMark
 from simharness.managers.bots.cancel_policies.commit_then_cancel import CommitThenCancel

@@ -12,7 +12,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
-from simharness.database.postgresql import wire
+from simharness.database.postgresql import process, wire
 from simharness.database.postgresql.wire import Message
 from simharness.errors import Nondeterminism, SimharnessError
 
@@ -111,15 +111,16 @@ class Backend:
             ServerRefused: the statement failed.
         """
         self.send(wire.query(sql).encode())
-        columns: list[tuple[str, int]] = []
-        found = []
-        for message in self._answer():
-            if message.kind == b"T":
-                columns = wire.read_columns(message)
-            elif message.kind == b"D":
-                pairs = zip(columns, wire.read_row(message), strict=True)
-                found.append({name: wire.value_of(text, oid) for (name, oid), text in pairs})
-        return found
+        return _records(self._answer())
+
+    def try_records(self, sql: str) -> list[dict[str, Any]] | None:
+        """Run SQL of our own like ``records``; None where it fails or would have to wait for a lock."""
+        self.send(wire.query(sql).encode())
+        answer: list[Message] = []
+        if self.read(answer, lambda message: message.kind == READY) is Progress.BLOCKED:
+            process.interrupt(self.pid)
+            self.read(answer, lambda message: message.kind == READY)
+        return None if any(message.kind == b"E" for message in answer) else _records(answer)
 
     def _answer(self) -> list[Message]:
         answer: list[Message] = []
@@ -158,6 +159,18 @@ class Backend:
             if not chunk:
                 raise ConnectionResetError(f"PostgreSQL: backend {self.pid} closed its connection")
             self._buffer += chunk
+
+
+def _records(answer: list[Message]) -> list[dict[str, Any]]:
+    columns: list[tuple[str, int]] = []
+    found = []
+    for message in answer:
+        if message.kind == b"T":
+            columns = wire.read_columns(message)
+        elif message.kind == b"D":
+            pairs = zip(columns, wire.read_row(message), strict=True)
+            found.append({name: wire.value_of(text, oid) for (name, oid), text in pairs})
+    return found
 
 
 def _raise_error(answer: list[Message]) -> None:

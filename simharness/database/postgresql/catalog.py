@@ -11,11 +11,14 @@ from simharness.database.postgresql.backend import Backend
 
 # Of these types, equal values have one text; of others (numeric, citext, char(n)) a key names no row.
 _NAMED_BY_TEXT = frozenset({"smallint", "integer", "bigint", "text", "character varying", "uuid", "boolean"})
+# And of these, whichever way a client spells them.
+_COMPARED_BY_TEXT = _NAMED_BY_TEXT - {"uuid", "boolean"}
 _TIME = r"now\(\)|current_|localtime|_timestamp\(\)|timeofday"
 
 _TABLES = """
 SELECT json_build_object(
-  'name', c.relname, 'oid', c.oid::int8, 'triggers', c.relhastriggers AND EXISTS
+  'name', c.relname, 'oid', c.oid::int8, 'relation', format('%I.%I', n.nspname, c.relname),
+  'triggers', c.relhastriggers AND EXISTS
     (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) OR c.relhasrules,
   -- Reading one of these reads other tables: it stays unknown.
   'opaque', c.relkind <> 'r' OR c.relhassubclass OR c.relispartition OR c.relrowsecurity,
@@ -99,11 +102,21 @@ def _table(row: dict[str, Any], columns: dict[int, dict[int, Any]], names: dict[
         tuple(_reference(own, r, columns, names) for r in row["references"]),
         triggers=bool(row["triggers"]),
         sequenced=True,
+        comparable=_comparable(own, key),
+        relation=row["relation"],
     )
 
 
 def _named_by_text(column: dict[str, Any]) -> bool:
     return column["type"] in _NAMED_BY_TEXT and column["exact"]
+
+
+def _comparable(own: dict[int, Any], key: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that queries of ours can compare; names are kept in lower case, so they must be."""
+    plain = {c["name"]: c for c in own.values() if c["name"] == c["name"].lower()}
+    if not key or not set(key) <= set(plain):
+        return ()
+    return tuple(name for name, c in plain.items() if c["exact"] and c["type"] in _COMPARED_BY_TEXT)
 
 
 def _names(columns: dict[int, Any], numbers: list[int]) -> tuple[str, ...]:

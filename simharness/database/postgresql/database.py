@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simharness.core.agenda import Agenda
-from simharness.database.footprints import DatabaseKeys
+from simharness.database.keys import DatabaseKeys
 from simharness.database.postgresql import catalog, tuning
 from simharness.database.postgresql.asyncpg_seam import AsyncpgSeam
 from simharness.database.postgresql.bridge import Bridge, Parking
@@ -77,7 +77,7 @@ class PostgresqlDatabase:
         monitor = self._parking.monitor
         monitor.query(tuning.ADOPTED)
         self._baseline = Baseline(monitor)
-        self._schema = Schema(catalog.load(monitor), self._keys)
+        self._schema = Schema(catalog.load(monitor), self._keys, self._told)
         self._parking.close()
         self.server.template()
 
@@ -141,6 +141,10 @@ class PostgresqlDatabase:
     def drawn(self) -> int:
         """How many statements may have drawn from a sequence, which no rollback undoes."""
         return 0 if self._schema is None else self._schema.drawn
+
+    def _told(self, sql: str) -> list[dict[str, Any]] | None:
+        # The monitor of the moment: each preparation closes it.
+        return self._parking.monitor.try_records(sql)
 
     def query(self, sql: str) -> list[list[str | None]]:
         """Return rows as committed, as text, through a session of our own; for invariants and outcomes."""

@@ -226,8 +226,8 @@ class Session:
         recorder.write(self.identity)
         if batch.looks:
             self.transaction.fix_snapshot()
-        for statement, values in batch.statements:
-            self.transaction.run(statement, values)
+        inside = self._require_backend().status != IDLE
+        self.transaction.run(batch.statements, inside=inside, waited=batch.waited)
 
     def _prepare_moment(self, batch: Batch) -> None:
         self.moments.watched |= any(intercept.sets_timeout(s.sql) for s, _ in batch.statements)

@@ -14,15 +14,17 @@ on each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from simharness.core import name
 from simharness.core.footprint import CLOCK, recorder
-from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, DatabaseKeys, RowSet, bind, record
+from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, RowSet, bind
+from simharness.database.keys import DatabaseKeys, record
 from simharness.database.postgresql.catalog import LoadedCatalog
 from simharness.database.postgresql.statement import Statement, understand
+from simharness.database.predicates import Ask, Contents, Lookup, Predicates, lookup
 from simharness.database.shape import Verb
 
 _DEADLOCK = "40P01"
@@ -34,11 +36,13 @@ class Schema:
     Args:
         loaded: the catalog.
         keys: the keys.
+        ask: asks a session of our own for what is committed.
     """
 
-    def __init__(self, loaded: LoadedCatalog, keys: DatabaseKeys) -> None:
+    def __init__(self, loaded: LoadedCatalog, keys: DatabaseKeys, ask: Ask) -> None:
         self.loaded = loaded
         self.keys = keys
+        self.predicates = Predicates(keys, ask)
         self.snapshots = name.static(f"{name.text(keys.commits)} snapshots")
         # Who waits for whom, as a whole: which of two waits comes second decides whose transaction a deadlock ends.
         self.waits = name.static(f"{name.text(keys.commits)} waits")
@@ -86,6 +90,8 @@ class Transaction:
         # Tables of which the running statement makes a row whose key is not known yet.
         self._generated: tuple[str, ...] = ()
         self._locked: tuple[RowSet, ...] = ()
+        # What the rows that it wrote held before the running step.
+        self._before: Contents = {}
         self._session_snapshot = self._session_serial = False
         self._snapshot = self._serial = False
         self._snapped = False
@@ -153,10 +159,27 @@ class Transaction:
             self._session_snapshot |= statement.isolates
             self._session_serial |= statement.serializes
 
-    def run(self, statement: Statement, values: tuple[Any, ...]) -> None:
-        """Record one statement of the running step."""
+    def run(self, statements: Sequence[tuple[Statement, tuple[Any, ...]]], *, inside: bool, waited: bool) -> None:
+        """Record the statements of the running step, which are about to run.
+
+        Args:
+            statements: statements and values; none for a Sync, which ends what ran before.
+            inside: whether a transaction block is open.
+            waited: they have waited for a lock: what they see may be older than what is committed now.
+        """
+        alone = len(statements) == 1
+        for statement, values in statements:
+            self._run(statement, values, exact=alone and not waited)
+        self._before = {}
+        if not (inside and alone) or statements[0][0].ends:
+            # It may commit.
+            self._before = self._schema.predicates.contents(self._done.writes, self._schema.loaded.catalog)
+
+    def _run(self, statement: Statement, values: tuple[Any, ...], *, exact: bool) -> None:
         keys = self._schema.keys
+        catalog = self._schema.loaded.catalog
         accesses = self._schema.accesses(statement, values)
+        by = lookup(statement.shape, values, accesses, catalog) if exact else None
         if self._schema.tells_time(statement, accesses):
             recorder.read(CLOCK)
         self.note_instant(statement)
@@ -165,7 +188,7 @@ class Transaction:
         if statement.partial_rollback or statement.pool_reset:
             self._record_release()
         if not (statement.ends or statement.fetches):
-            self._record(accesses, locking=statement.shape.locking)
+            self._record(accesses, by, locking=statement.shape.locking)
             if self.serial:
                 recorder.write(self._schema.snapshots)
         recorder.read(keys.everything)
@@ -189,6 +212,9 @@ class Transaction:
                 self._done = self._done | Accesses(generates=(table,))
             else:
                 made = (RowSet(table, rows),)
+                # It was not there before, unless the transaction took it away, and then it has been looked at.
+                held = self._before.setdefault(table, {})
+                held.update((row, None) for row in rows if row not in held)
                 self._done = self._done | Accesses(writes=made, rekeyed=made)
 
     def finish(self, *, committed: bool) -> None:
@@ -196,6 +222,7 @@ class Transaction:
         if committed:
             # Also where the pieces were instant: a transaction may publish what an earlier batch wrote.
             self._schema.keys.record_published(self._done)
+            self._schema.predicates.record_published(self._done.writes, self._before, self._schema.loaded.catalog)
             if self._done.writes or self._done.everything or self._done.generates:
                 self._schema.commits += 1
                 recorder.add(self._schema.snapshots)
@@ -211,14 +238,13 @@ class Transaction:
         self._snapshot = self._serial = self._snapped = False
         self.idle = True
 
-    def _record(self, accesses: Accesses, *, locking: bool) -> None:
+    def _record(self, accesses: Accesses, by: Lookup | None, *, locking: bool) -> None:
         keys = self._schema.keys
         if accesses.everything:
             recorder.write(keys.everything)
             self._schema.drawn += 1
         if not self._snapped:
-            for rows in accesses.reads:
-                record(keys.visible(rows.table), rows.rows, write=False)
+            self._schema.predicates.record_reads(replace(accesses, parents=()), by)
         keys.record_locks(accesses)
         self._record_references(accesses)
         keys.record_unique(accesses)

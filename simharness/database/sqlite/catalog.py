@@ -14,10 +14,12 @@ def load_catalog(connection: sqlite3.Connection) -> Catalog:
     """Return the tables of ``connection``'s main database; views are left out, so they count as unknown."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    rows = cursor.execute("SELECT type, name, tbl_name FROM sqlite_master ORDER BY name").fetchall()
-    triggered = {str(table).lower() for kind, _, table in rows if kind == "trigger"}
-    tables = [str(name) for kind, name, _ in rows if kind == "table" and not str(name).startswith("sqlite_")]
-    return Catalog({name.lower(): _table(cursor, name, name.lower() in triggered) for name in tables})
+    rows = cursor.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+    triggered = {str(table).lower() for kind, _, table, _ in rows if kind == "trigger"}
+    tables = [
+        (str(name), str(sql)) for kind, name, _, sql in rows if kind == "table" and not str(name).startswith("sqlite_")
+    ]
+    return Catalog({name.lower(): _table(cursor, name, sql, name.lower() in triggered) for name, sql in tables})
 
 
 def _quoted(name: str) -> str:
@@ -28,7 +30,7 @@ def _pragma(cursor: sqlite3.Cursor, what: str, name: str) -> list[Any]:
     return cursor.execute(f"PRAGMA {what}({_quoted(name)})").fetchall()
 
 
-def _table(cursor: sqlite3.Cursor, name: str, triggers: bool) -> Table:
+def _table(cursor: sqlite3.Cursor, name: str, sql: str, triggers: bool) -> Table:
     columns = _pragma(cursor, "table_xinfo", name)
     key = [(at, str(column).lower(), str(kind)) for _, column, kind, _, _, at, _ in columns if at]
     key.sort()
@@ -36,11 +38,13 @@ def _table(cursor: sqlite3.Cursor, name: str, triggers: bool) -> Table:
     has_key_index = any(origin == "pk" for _, _, _, origin, _ in indexes)
     # A single INTEGER key without an index of its own is the rowid: the database makes it up.
     generated = key[0][1] if len(key) == 1 and not has_key_index and key[0][2].upper() == "INTEGER" else None
-    comparable = all(_columns(cursor, index) for _, index, _, origin, _ in indexes if origin == "pk")
+    keyed = all(_columns(cursor, index) for _, index, _, origin, _ in indexes if origin == "pk")
+    own = tuple(column for _, column, _ in key) if keyed else ()
+    exact = _exact(columns, sql)
     return Table(
         name=name.lower(),
         columns=tuple(str(column).lower() for _, column, _, _, _, _, _ in columns),
-        key=tuple(column for _, column, _ in key) if comparable else (),
+        key=own,
         generated=generated,
         unique=tuple(
             UniqueIndex(str(index).lower(), () if partial else _columns(cursor, index))
@@ -50,6 +54,22 @@ def _table(cursor: sqlite3.Cursor, name: str, triggers: bool) -> Table:
         foreign_keys=_foreign_keys(cursor, name),
         triggers=triggers,
         arrival_order=generated is None and _has_hidden_rowid(cursor, name),
+        comparable=exact if own and set(own) <= set(exact) else (),
+        relation=_quoted(name),
+    )
+
+
+def _exact(columns: list[Any], sql: str) -> tuple[str, ...]:
+    """Return the columns with the affinity of text or of integers, unless one may compare other than byte by byte.
+
+    What else they hold (reals, bytes) has another text, or none; see https://www.sqlite.org/datatype3.html.
+    """
+    if "collate" in sql.lower():
+        return ()
+    return tuple(
+        str(column).lower()
+        for _, column, kind, _, _, _, _ in columns
+        if any(word in str(kind).upper() for word in ("INT", "CHAR", "CLOB", "TEXT"))
     )
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from simharness.core.name import static
 from simharness.database.catalog import Catalog
-from simharness.database.footprints import DatabaseKeys, Parameters
+from simharness.database.footprints import Parameters
+from simharness.database.keys import DatabaseKeys
+from simharness.database.predicates import Predicates
 from simharness.database.sqlite.catalog import load_catalog
 from simharness.faults.fault import Effect
 from simharness.faults.plan import FaultPlan
@@ -49,6 +51,7 @@ class SqliteDatabase:
         self.lock_timeout_ns = lock_timeout_ns
         self.faults = FaultPlan() if faults is None else faults
         self.keys = DatabaseKeys(name)
+        self.predicates = Predicates(self.keys, self._told)
         # Written by who begins to wait for the lock, read by who takes it: both only where waits may end.
         self.waiters = static(f"{name} statements that wait")
         self.catalog = self._known = Catalog()
@@ -108,6 +111,12 @@ class SqliteDatabase:
         cursor = self._second().execute(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _told(self, sql: str) -> list[dict[str, Any]] | None:
+        try:
+            return self.read(sql)
+        except sqlite3.Error:  # bytes in a text, say
+            return None
 
     def locked(self) -> bool:
         """Ask the database itself whether some connection holds the writer lock."""

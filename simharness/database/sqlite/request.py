@@ -12,6 +12,7 @@ from typing import Any
 from simharness.core.lane import current_lane
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, bind, bind_many
+from simharness.database.predicates import Lookup, lookup
 from simharness.database.shape import StatementShape, Verb, parse
 
 _STATEMENTS = frozenset({"execute", "executemany", "executescript", "_execute_insert", "_execute_fetchall"})
@@ -42,6 +43,7 @@ class Request:
     Attributes:
         process: its causal name.
         pragma: name and value, if it is one.
+        lookup: how it finds its rows, if that is known.
         error: what it raised.
         result: what it returned.
         retried: it has met the writer lock of another connection and waits for it.
@@ -55,6 +57,7 @@ class Request:
         "future",
         "label",
         "lane",
+        "lookup",
         "method",
         "owner",
         "parameters",
@@ -83,6 +86,7 @@ class Request:
         self.lane = current_lane.get()
         self.source: str | None = None
         self.pragma: tuple[str, str] | None = None
+        self.lookup: Lookup | None = None
         self.error: Exception | None = None
         self.result: Any = None
         self.retried = False
@@ -115,6 +119,7 @@ class Request:
         else:
             self.parameters = arguments[1] if len(arguments) > 1 else ()
             self.accesses = bind(self.shape, self.parameters, catalog)
+            self.lookup = lookup(self.shape, self.parameters, self.accesses, catalog)
         if self.pragma is not None and not self.is_local:
             self.accesses = EVERYTHING
         self.label = _label(self.shape, self.accesses)

@@ -17,6 +17,7 @@ from simharness.core.footprint import recorder
 from simharness.core.step import Arrival, Kind
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import NOTHING, Accesses, RowSet
+from simharness.database.predicates import Contents
 from simharness.database.shape import Verb
 from simharness.database.sqlite.files import SqliteDatabase
 from simharness.database.sqlite.narration import Narrator
@@ -60,6 +61,7 @@ class Session:
         self._timeout_ms = 0
         self._snapshot = False
         self._touched = False
+        self._before: Contents = {}
 
     # -- what the program hands in ---------------------------------------------------------------------------------
 
@@ -211,10 +213,13 @@ class Session:
         if request.takes_lock or request.accesses.everything:
             recorder.read(keys.writer)
         if not had_snapshot:
-            keys.record_reads(request.accesses)
+            # What this transaction has written itself, the second connection does not see.
+            by = request.lookup if self.written == NOTHING else None
+            self.database.predicates.record_reads(request.accesses, by)
         elif request.takes_lock:
             recorder.read(keys.commits)  # The lock is only given to a snapshot that nobody has overtaken.
         narrator = Narrator(self, request) if recorder.narrating else None
+        self._remember(request, was_open=was_open)
         request.call()
         if request.busy and not had_snapshot and self._may_retry(request):
             self._retry(request)
@@ -225,6 +230,14 @@ class Session:
             narrator.finish()
         disarm(self, request)
         self.deliver(request)
+
+    def _remember(self, request: Request, *, was_open: bool) -> None:
+        """Look at what an operation may publish, before it does."""
+        assert self.database is not None
+        self._before = {}
+        if request.verb is Verb.COMMIT or not was_open:
+            written = self.written.writes + request.accesses.writes
+            self._before = self.database.predicates.contents(written, self.database.catalog)
 
     def _may_retry(self, request: Request) -> bool:
         """Whether a text that was not understood met the lock and had no effect."""
@@ -277,7 +290,12 @@ class Session:
             return
         changed = replace(request.accesses, reads=(), generates=())
         for table in request.accesses.generates if request.error is None else ():
-            changed = changed | Accesses(writes=(RowSet(table, _generated(request)),))
+            made = _generated(request)
+            changed = changed | Accesses(writes=(RowSet(table, made),))
+            # It was not there before, unless the transaction took it away, and then it has been looked at.
+            self._before.setdefault(table, {}).update(
+                (row, None) for row in made or () if row not in self._before.get(table, {})
+            )
         self.written = self.written | changed
         self.database.keys.record_unique(changed)
 
@@ -316,6 +334,7 @@ class Session:
     def _publish(self) -> None:
         assert self.database is not None
         self.database.keys.record_published(self.written)
+        self.database.predicates.record_published(self.written.writes, self._before, self.database.catalog)
         self.written = NOTHING
 
     def deliver(self, request: Request) -> None:
