@@ -10,6 +10,7 @@ from simharness.database.postgresql import intercept, wire
 from simharness.database.postgresql.backend import READY
 from simharness.database.postgresql.statement import CONTINUED, Statement, understand
 from simharness.database.postgresql.wire import Message
+from simharness.database.shape import Verb
 
 # Each of these frontend messages is answered by one of _ANSWERS before the next is looked at.
 _ANSWERED = frozenset({b"P", b"B", b"D", b"E", b"C"})
@@ -19,6 +20,9 @@ _COPY_DATA = frozenset({b"d", b"c", b"f"})
 _INTEGERS = frozenset({20, 21, 23, 26})
 _TEXTS = frozenset({0, 25, 1043, 19})
 _BOOLEAN, _UUID = 16, 2950
+
+
+_Bound = tuple[Statement, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
@@ -102,6 +106,8 @@ class Reader:
         self._texts: dict[str, str] = {}
         self._types: dict[str, tuple[int, ...]] = {}
         self._columns: dict[str, list[str]] = {}
+        # Portals that were opened and not executed at once, such as the cursors of asyncpg.
+        self._opened: dict[str, _Bound] = {}
         self._described: list[str] = []
         self._last_ending = b""
         # Whether the server waits for COPY data.
@@ -158,7 +164,8 @@ class Reader:
         return tuple(texts) or None
 
     def _read(self, messages: list[Message], batch: Batch) -> None:
-        portals: dict[str, tuple[Statement, tuple[Any, ...]]] = {}
+        portals: dict[str, _Bound] = {}
+        executed: set[str] = set()
         for message in messages:
             sent = message
             match message.kind:
@@ -180,9 +187,20 @@ class Reader:
                     self._described.append(message.body[1:-1].decode())
                 case b"E":
                     portal = message.body.split(b"\0", 1)[0].decode()
-                    batch.statements.append(portals.get(portal, (CONTINUED, ())))
+                    batch.statements.append(portals.get(portal) or self._opened.pop(portal, (CONTINUED, ())))
+                    executed.add(portal)
             batch.answers_left += message.kind in _ANSWERED
             batch.messages.append(sent)
+        for portal in sorted(portals.keys() - executed):
+            self._open(portal, portals[portal], batch)
+
+    def _open(self, portal: str, bound: _Bound, batch: Batch) -> None:
+        shape = bound[0].shape
+        # What a query sees is fixed here; what else a statement does, when it is executed.
+        if shape.verb is Verb.SELECT:
+            batch.statements.append(bound)
+        if shape.verb is not Verb.SELECT or shape.locking or shape.unknown:
+            self._opened[portal] = bound
 
     def _bound(self, bound: wire.Bind) -> tuple[Statement, tuple[Any, ...]]:
         sql = self._texts.get(bound.statement, "")
