@@ -43,9 +43,10 @@ class DatabaseKeys:
         """The position of a sequence."""
         return name.static(f"{self._prefix} sequence {sequence}")
 
-    def value(self, table: str, column: str, text: str) -> int:
-        """Which rows have a value in a column."""
-        return name.member(name.static(f"{self._prefix} values {table}.{column}"), text)
+    def value(self, table: str, column: str, text: str | None) -> int:
+        """Which rows have a value in a column; of None, any value."""
+        owner = name.static(f"{self._prefix} values {table}.{column}")
+        return owner if text is None else name.member(owner, text)
 
     def exists(self, table: str) -> Rows:
         """Which rows there are to refer to."""

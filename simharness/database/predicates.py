@@ -14,7 +14,8 @@ since whoever else publishes a row of W conflicts over the row.
 
 This holds only where equality is equality of texts and where nothing but matching rows is looked at. Therefore:
 
-* the column's type and collation compare by text, and the value has one text (``Table.comparable``, ``key_text``);
+* the column's type and collation compare by text, and the value has one text (``Table.comparable``, ``key_text``); a
+  published value that has none, such as '1.50', counts as any value of its column;
 * the statement is a SELECT that locks nothing, mentions one table once and has a condition that only compares: a
   function or an arithmetic error may strike at a row that does not match;
 * it sees what is committed now. What its own transaction has not committed is nobody else's to change. Under a snapshot
@@ -120,7 +121,7 @@ class Predicates:
         if by is None or rows is None:
             self._keys.record_reads(accesses)
             return
-        for text in by.values:
+        for text in (*by.values, None):
             recorder.read(self._keys.value(by.table.name, by.column, text))
         visible = self._keys.visible(by.table.name)
         visible.read_some()
@@ -160,22 +161,18 @@ class Predicates:
 
     def _changed(
         self, table: Table, rows: tuple[str, ...], before: dict[str, tuple[Any, ...] | None]
-    ) -> list[tuple[str, str]] | None:
+    ) -> list[tuple[str, str | None]] | None:
         after = self._held(table, rows)
         if after is None or any(row not in before for row in rows):
             return None
-        changed = []
+        changed: list[tuple[str, str | None]] = []
         nothing = (None,) * len(table.comparable)
         for row in rows:
             for column, old, new in zip(table.comparable, before[row] or nothing, after[row] or nothing, strict=True):
                 if type(old) is type(new) and old == new:
                     continue
-                for value in (old, new):
-                    text = None if value is None else key_text(value)
-                    if value is not None and text is None:
-                        return None
-                    if text is not None:
-                        changed.append((column, text))
+                # NULL is no value: nothing is equal to it. One without a text may be equal to any.
+                changed += [(column, key_text(value)) for value in (old, new) if value is not None]
         return changed
 
     # -- queries of our own

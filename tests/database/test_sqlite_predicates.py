@@ -97,6 +97,7 @@ def test_a_value_that_may_be_spelled_otherwise_is_not_looked_up(catalog: Catalog
 # -- over the seam ----------------------------------------------------------------------------------------------------
 
 BY_BOT = "SELECT status FROM orders WHERE bot_id = 1"
+BY_OTHER_BOT = "SELECT status FROM orders WHERE bot_id = 2"
 BY_STATUS = "SELECT count(*) FROM orders WHERE status = 'NEW'"
 
 
@@ -130,7 +131,7 @@ def meet(one: Footprint, other: Footprint) -> bool:
 def test_a_lookup_reads_its_value_and_the_rows_that_match() -> None:
     (look,) = played(BY_BOT)
     rows = {"visible orders.1", "visible orders.2", "visible orders.*whole"}
-    assert touched(look, "reads") == rows | {"values orders.bot_id.1"}
+    assert touched(look, "reads") == rows | {"values orders.bot_id.1", "values orders.bot_id"}
 
 
 def test_an_insert_adds_to_the_values_of_its_row() -> None:
@@ -180,9 +181,10 @@ def test_values_that_differ_and_have_one_text_are_a_change() -> None:
     assert "values orders.status.xab" in touched(update, "adds")
 
 
-def test_a_value_without_one_text_is_a_write_of_any_row() -> None:
-    update, look = played("UPDATE orders SET status = '1.0' WHERE id = 1", BY_STATUS)
+def test_a_value_without_one_text_meets_every_lookup_in_its_column_and_no_other() -> None:
+    update, look, other = played("UPDATE orders SET status = '1.0' WHERE id = 1", BY_STATUS, BY_OTHER_BOT)
     assert meet(update, look)
+    assert not meet(update, other)
 
 
 def test_a_commit_adds_what_the_whole_transaction_has_changed() -> None:
