@@ -21,12 +21,15 @@ class HappensBefore:
     it in its process and the step that enabled it. Both are candidates: every other predecessor is implied.
     """
 
-    __slots__ = ("_adders", "_last_of", "_readers", "_writer", "conflicts", "direct", "past")
+    __slots__ = ("_adders", "_last_of", "_readers", "_writer", "conflicts", "direct", "past", "prints", "sums")
 
     def __init__(self, steps: Sequence[Step] = ()) -> None:
         self.past: list[int] = []
         self.conflicts: list[set[int]] = []
         self.direct: list[set[int]] = []
+        # Filled by step_fingerprints().
+        self.prints: list[int] = []
+        self.sums: list[int] = []
         self._writer: dict[int, int] = {}
         self._readers: dict[int, list[int]] = {}
         self._adders: dict[int, list[int]] = {}
@@ -103,19 +106,29 @@ class HappensBefore:
 
 
 def step_fingerprints(steps: Sequence[Step], order: HappensBefore) -> list[int]:
-    """Return 61-bit fingerprints of the steps: equal for equal steps with equal causal pasts."""
-    prints: list[int] = []
-    for position, step in enumerate(steps):
+    """Return 61-bit fingerprints of the steps: equal for equal steps with equal causal pasts.
+
+    ``order`` keeps them, and the sum over the past of each step.
+    """
+    prints, sums = order.prints, order.sums
+    for position in range(len(prints), len(steps)):
+        step = steps[position]
         # Only the maximal predecessors would do; all direct ones are implied by the trace except for conflicts
         # that another predecessor covers, and which of those are listed depends on the order. So: the whole past.
-        past = order.past[position] ^ (1 << position)
-        total = 0
-        while past:
-            low = past & -past
-            total += prints[low.bit_length() - 1]
-            past ^= low
-        prints.append(hash((name.fingerprint(step.process), step.index, step.values, total & 0xFFFFFFFFFFFFFFFF)))
+        total = sum_of(order.past[position] ^ (1 << position), prints)
+        sums.append(total)
+        prints.append(hash((name.fingerprint(step.process), step.index, step.values, total)))
     return prints
+
+
+def sum_of(positions: int, prints: Sequence[int]) -> int:
+    """Return 64 bits that stand for a set of steps, given as a bit set of their positions."""
+    total = 0
+    while positions:
+        low = positions & -positions
+        total += prints[low.bit_length() - 1]
+        positions ^= low
+    return total & 0xFFFFFFFFFFFFFFFF
 
 
 def fingerprint(steps: Sequence[Step], order: HappensBefore) -> int:

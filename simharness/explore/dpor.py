@@ -6,6 +6,8 @@ explores exactly one execution of every Mazurkiewicz trace. Where we differ:
 * *Probe replay.* In a program whose steps touch what they touch depending on what they read, the reversed step need
   not have the footprint that it had. Before a reversal is planned it is replayed once, and the footprint and the
   predecessors of the reversed step are the measured ones. Taking the recorded ones loses executions.
+* *Experience.* What a step did after the same causal past, in another execution or probe, it does again; then nothing
+  is replayed. See ``experience``.
 * *Probe audit.* The body of every probe re-runs recorded steps in another order with which they were said to
   commute. If one of them has another footprint now, something is shared that no key stands for: an error, no verdict.
 * *Waiting.* A step that waits for a lock is disabled. Its race is not with the release, which let it go, but with the
@@ -20,10 +22,12 @@ from dataclasses import dataclass, field, replace
 
 from simharness.core import name, trace
 from simharness.core.execution import Execution, Program
-from simharness.core.footprint import Footprint, conflicting, describe
+from simharness.core.footprint import conflicting
 from simharness.core.step import Step
 from simharness.core.trace import HappensBefore
-from simharness.errors import ReplayDiverged, SelfCheckFailed
+from simharness.errors import ReplayDiverged
+from simharness.explore.experience import Experience
+from simharness.explore.probes import Probe, audit, same_questions
 from simharness.explore.races import holders, may_wait, not_after, races, without_the_dead
 from simharness.explore.statistics import Statistics
 from simharness.explore.wakeup import Asleep, Event, Node, Sequence, Sleep, Values, insert
@@ -43,6 +47,7 @@ class Frame:
         barren: processes all of whose combinations of data choices turned out to be asleep.
         every: whether all combinations of the current event are owed, or only the given one.
         probes: what the reversed step does, by schedule; None if it cannot run.
+        enabled: the processes that can run here; None: nobody looked.
     """
 
     sleep: Sleep
@@ -54,23 +59,7 @@ class Frame:
     pending: tuple[int, Values] | None = None
     every: bool = True
     probes: dict[tuple[tuple[int, Values], ...], Probe | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What the reversed step did when it was replayed first.
-
-    Args:
-        footprint: what it touched.
-        predecessors: positions in the execution, of those in the body, that happen before it.
-        values: the data choices that it took.
-        options: how many each of them had.
-    """
-
-    footprint: Footprint
-    predecessors: frozenset[int]
-    values: Values
-    options: Values
+    enabled: frozenset[int] | None = None
 
 
 class OptimalExplorer:
@@ -85,6 +74,7 @@ class OptimalExplorer:
         self.statistics = Statistics()
         self.frames: list[Frame] = [Frame(Sleep(), Node())]
         self.path: list[tuple[int, Values]] = []
+        self.experience = Experience()
         self._execution: Execution | None = None
 
     # -- driving ------------------------------------------------------------------------------------------
@@ -105,7 +95,7 @@ class OptimalExplorer:
         if not frame.opened:
             execution = self._at_depth()
             enabled = execution.enabled()
-            frame.opened = True
+            frame.opened, frame.enabled = True, frozenset(enabled)
             if not enabled:
                 yield from self._complete(execution)
                 return
@@ -224,6 +214,7 @@ class OptimalExplorer:
         statistics.fingerprints.add(fingerprint)
         yield execution
         steps = execution.steps
+        self.experience.learn(steps, order)
         self._drop()  # first: there is one database, one heap, one running execution
         self._plan(steps, order)
         self._retreat()
@@ -283,7 +274,7 @@ class OptimalExplorer:
         if probe is None:
             return []
         found = [probe]
-        if _same_questions(probe.options, steps[j].options):
+        if same_questions(probe.options, steps[j].options):
             return found
         values: Values | None = ()
         while values is not None:
@@ -309,8 +300,15 @@ class OptimalExplorer:
 
         What j does is decided by its causal past; so only that is replayed first, and many executions share the
         result. If the footprint turns out to conflict with anything else in the body, the whole body is replayed.
+        Nothing is, if it is known already.
         """
+        if values == steps[j].values:
+            known = self.experience.recall(steps, order, i, j, body)
+            if known is not None:
+                return known
         near = [k for k in body if order.past[j] >> k & 1]
+        if not near and frame.enabled is not None and steps[j].process not in frame.enabled:
+            return None  # seen when this node was opened: something holds it back
         probe = self._measured(frame, steps, i, j, near, values)
         if probe is None or len(near) == len(body):
             return probe
@@ -337,7 +335,7 @@ class OptimalExplorer:
         execution = self._replay(path)
         try:
             for offset, k in enumerate(body):
-                _audit(steps[k], execution.steps[i + offset], steps[i])
+                audit(steps[k], execution.steps[i + offset], steps[i])
             if steps[j].process not in execution.enabled():
                 return None
             try:
@@ -350,6 +348,7 @@ class OptimalExplorer:
             self.statistics.steps += 1
             order = HappensBefore(execution.steps)
             last = len(execution.steps) - 1
+            self.experience.learn(execution.steps, order, since=last)
             predecessors = frozenset(a for a in range(len(body)) if order.before(i + a, last))
             return Probe(step.footprint, predecessors, step.values, step.options)
         finally:
@@ -371,23 +370,6 @@ def following(values: Values, options: Values) -> Values | None:
         if values[position] + 1 < options[position]:
             return (*values[:position], values[position] + 1)
     return None
-
-
-def _same_questions(one: Values, other: Values) -> bool:
-    """Return whether two steps were asked the same; a fault point without budget (one option) counts as any."""
-    return len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one, other, strict=True))
-
-
-def _audit(recorded: Step, again: Step, removed: Step) -> None:
-    """Compare a step with itself after an independent step before it was left out."""
-    if recorded.footprint == again.footprint and recorded.values == again.values:
-        return
-    before, after = describe(recorded.footprint), describe(again.footprint)
-    different = sorted(f"{access} {key}" for access in before for key in set(before[access]) ^ set(after[access]))
-    raise SelfCheckFailed(
-        f"probe audit: {recorded} was said to be independent of {removed}, yet without it touches other keys "
-        f"({', '.join(different[:6])}): state is shared that simharness does not see"
-    )
 
 
 def _offered(execution: Execution) -> str:

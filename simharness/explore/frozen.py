@@ -1,7 +1,8 @@
 """The state of a reduced search as JSON, and back, in any process.
 
 What is frozen is the search while it hands out an execution: the execution is counted, its races are not planned yet.
-A thawed explorer plans them first. Results of probes are not kept; they are measured again when they are needed.
+A thawed explorer plans them first. Results of probes are not kept, nor what steps were seen to touch or to be held back
+by; they are measured again when they are needed.
 """
 
 from __future__ import annotations

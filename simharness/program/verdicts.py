@@ -63,6 +63,7 @@ def _certificate(stage: ProgramStage, found: Deepened, strategy: str) -> Certifi
     checks: dict[str, object] = {
         "probes": statistics.probes,
         "probe audit": "every probe",
+        "determinism audit": "every step whose causal past came up before",
         **campaign.latency_check(setup.spelt_latency),
         **found.checks(),
     }

@@ -91,6 +91,7 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
         checks={
             "probes": statistics.probes,
             "probe audit": "every probe",
+            "determinism audit": "every step whose causal past came up before",
             "rules": list(setting.rules),
             "rules without anything to judge": stage.judged.never() or "none",
             **campaign.latency_check(case.scenario.spec.venue.latency.text),

@@ -17,8 +17,10 @@ from simharness.core import name
 from simharness.core.footprint import CLOCK, Footprint, Recorder
 from simharness.core.step import Kind, Step
 from simharness.core.trace import HappensBefore
-from simharness.explore import dpor
-from simharness.explore.dpor import OptimalExplorer, Probe
+from simharness.explore import dpor, experience
+from simharness.explore.dpor import OptimalExplorer
+from simharness.explore.experience import Experience
+from simharness.explore.probes import Probe
 from simharness.explore.races import not_after, races
 from simharness.instrument.shared import SharedDict, shared
 from simharness.loop import execution as loop_execution
@@ -54,6 +56,18 @@ def _recorded_footprint(patch: Patch) -> None:
         return Probe(steps[j].footprint, before, steps[j].values, steps[j].options)
 
     patch.setattr(OptimalExplorer, "_measure", measure)
+
+
+def _any_past(patch: Patch) -> None:
+    def recall(self: Any, steps: list[Step], order: HappensBefore, i: int, j: int, body: list[int]) -> Probe | None:
+        prints = experience.step_fingerprints(steps, order)
+        known = self._known.get(experience._event(steps, order, prints, j))
+        if not known or steps[j].options:
+            return None
+        footprint = next(iter(known.values()))
+        return Probe(footprint, frozenset(k for k in body if order.past[j] >> k & 1), (), ())
+
+    patch.setattr(Experience, "recall", recall)
 
 
 def _truncated_body(patch: Patch) -> None:
@@ -206,6 +220,7 @@ _TIMERS: tuple[Body, ...] = ((("timeout", "p", 1, (("call", "x", 2),)),), (("sle
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("the recorded footprint for the reversed step", _recorded_footprint),
+    Mutant("what a step did after another past", _any_past),
     Mutant("v cut off at the reversed step", _truncated_body, _hides),
     Mutant("steps as whole cascades", _steps_as_cascades),
     Mutant("closure counters without a key", _closures_without_key),

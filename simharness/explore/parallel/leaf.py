@@ -9,8 +9,9 @@ from simharness.core.execution import Execution, Program
 from simharness.core.footprint import Footprint
 from simharness.core.step import Step
 from simharness.errors import SelfCheckFailed
-from simharness.explore.dpor import Frame, OptimalExplorer, Probe
+from simharness.explore.dpor import Frame, OptimalExplorer
 from simharness.explore.parallel.tree import Reversal, Taken
+from simharness.explore.probes import Probe
 from simharness.explore.wakeup import Event, Node, Sequence, Sleep, Values
 
 
@@ -63,7 +64,7 @@ class LeafExplorer(OptimalExplorer):
         self._owed: list[Reversal] = []
         self._pending: Iterator[Execution] = iter(())
         self._way: list[tuple[int, Values]] = []
-        self._known: list[dict[tuple[tuple[int, Values], ...], Probe | None]] = []
+        self._known: list[tuple[dict[tuple[tuple[int, Values], ...], Probe | None], frozenset[int] | None]] = []
 
     def explore(self, leaf: Leaf) -> tuple[Execution | None, Report]:
         """Execute a leaf; return the complete execution, which lasts until the next call of ``finish``, and the report.
@@ -103,14 +104,14 @@ class LeafExplorer(OptimalExplorer):
             if ours != theirs:
                 break
             common += 1
-        # Probes at a node are the same whoever comes by.
+        # Probes at a node are the same whoever comes by, and so is what can run there.
         self._known = self._known[: common + 1]
         self.path = list(leaf.path)
         sleeps = leaf.sleeps or [Sleep()]
         self.frames = []
         for depth, sleep in enumerate(sleeps):
-            probes = self._known[depth] if depth < len(self._known) else {}
-            self.frames.append(Frame(sleep, Node(), opened=True, explored=True, probes=probes))
+            probes, enabled = self._known[depth] if depth < len(self._known) else ({}, None)
+            self.frames.append(Frame(sleep, Node(), opened=True, explored=True, probes=probes, enabled=enabled))
         last = self.frames[-1]
         if leaf.step is None:
             last.opened = last.explored = False
@@ -146,4 +147,4 @@ class LeafExplorer(OptimalExplorer):
                 self._taken = [
                     Taken(step.process, step.values, step.options, step.footprint) for step in steps[self._told :]
                 ]
-            self._way, self._known = list(self.path), [frame.probes for frame in self.frames]
+            self._way, self._known = list(self.path), [(each.probes, each.enabled) for each in self.frames]
