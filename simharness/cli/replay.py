@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _DEFAULT = Path("scenarios")
+# In bytes; no file system in use allows more.
+_NAME_LENGTH_MAX = 255
 
 
 def main(*, what: str, paths: list[Path], wishes: Wishes) -> int:
@@ -62,7 +64,8 @@ def _sentence(outcome: ReplayOutcome) -> str:
 def _tokens(what: str) -> tuple[list[str], list[Path]]:
     """Return the tokens that ``what`` is or holds, and the scenario files that it names."""
     path = Path(what)
-    if not path.is_file():
+    # A token of many choices is longer than a name may be: to ask for such a file is an error.
+    if len(path.name.encode()) > _NAME_LENGTH_MAX or not path.is_file():
         if what.lower().startswith("sh1-") or ("/" not in what and not path.suffix):
             return [what], []
         raise ScenarioError(f"{what}: no such file{near_file(path)}")

@@ -28,6 +28,14 @@ def test_a_violation_that_happens_again_is_exit_code_0(simharness: Call, runner:
     assert said.out == "the timeline\nTrace   digest d16e57\nit happened again, step by step as recorded\n"
 
 
+@pytest.mark.parametrize(("what", "message"), [("sh1-" + "0" * 400, "is damaged"), ("a/" + "b" * 400, "a/b")])
+def test_what_is_longer_than_a_name_of_a_file_may_be_is_no_file(simharness: Call, what: str, message: str) -> None:
+    """Long searches have tokens of many choices."""
+    said = simharness("replay", what)
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert message in said.err
+
+
 def test_a_violation_that_is_gone_is_exit_code_1(simharness: Call, runner: Any, token: str) -> None:
     runner.outcome = ReplayOutcome(False, None, "nothing is violated", digest="d16e57", same_trace=False)
     said = simharness("replay", token)

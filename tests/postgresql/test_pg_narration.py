@@ -42,6 +42,8 @@ def test_a_wait_tells_for_whom_and_the_commit_what_became_visible(told):
     ]
     commits = [operation.committed["status"] for operation in told if operation.effect == "commit"]
     assert commits == ["ACTIVE", "STOPPED"]
+    texts = [operation.text for operation in told if operation.effect == "commit"]
+    assert texts == ["COMMIT bots#1 status=ACTIVE", "COMMIT bots#1 status=STOPPED"]
 
 
 def test_synchronous_psycopg_is_refused_before_it_dials(lab):

@@ -14,6 +14,7 @@ from simharness.database.postgresql.backend import Backend
 from simharness.database.postgresql.batch import Batch
 from simharness.database.postgresql.statement import Statement
 from simharness.database.postgresql.transaction import Schema
+from simharness.database.predicates import Contents
 from simharness.database.shape import Verb
 
 # Rows that get a line of their own.
@@ -45,6 +46,7 @@ class Narrator:
         own: Backend,
         ended: tuple[RowSet, ...] | None,
         returned: Callable[[str], tuple[str, ...] | None],
+        before: Contents,
     ) -> None:
         """Note what a batch did.
 
@@ -53,6 +55,7 @@ class Narrator:
             own: its session, which also sees what it has not committed.
             ended: the rows that a transaction which ended here had written; None if it goes on.
             returned: the values of an integer column in the rows that came back, if they can be told.
+            before: what the rows that it may have committed held before.
         """
         failure = next((wire.fields(message) for message in batch.reply if message.kind == b"E"), None)
         if failure is not None:
@@ -74,7 +77,7 @@ class Narrator:
         if ended is not None and _rolls_back(batch):
             self.plain(batch, "ROLLBACK", "rollback")
         elif ended or (ended is not None and any(statement.ends for statement, _ in batch.statements)):
-            self._each(batch, batch.statements[-1][0] if batch.statements else None, ended, self.committed, "commit")
+            self._commits(batch, ended, before)
 
     def wait(self, batch: Batch, blockers: str, written: Iterable[RowSet] = ()) -> None:
         """Note that a batch waits for a lock, and what it has read by then.
@@ -154,8 +157,7 @@ class Narrator:
             before = self._row(self.committed, table, row)
             seen = self._row(view, table, row)
             shown = {c: v for c, v in seen.items() if c in wanted or (not wanted and before.get(c) != v)}
-            verb = "COMMIT" if effect == "commit" else _verb(statement)
-            text = " ".join([f"{verb} {table}#{row}", *(f"{c}={v}" for c, v in shown.items())])
+            text = " ".join([f"{_verb(statement)} {table}#{row}", *(f"{c}={v}" for c, v in shown.items())])
             self._note_row(
                 batch,
                 text + (" FOR UPDATE" if effect == "lock" else ""),
@@ -165,6 +167,19 @@ class Narrator:
                 uncommitted=shown if effect == "write" else {},
                 observed=shown if effect in {"read", "lock"} else {},
             )
+
+    def _commits(self, batch: Batch, sets: Iterable[RowSet], before: Contents) -> None:
+        named = [(s.table, row) for s in sets for row in (s.rows or ())][:_MOST_ROWS]
+        if not named:
+            self.plain(batch, batch.label, "commit")
+        for table, row in named:
+            now = self._row(self.committed, table, row)
+            columns = self.schema.loaded.catalog.tables[table].comparable
+            held = before.get(table, {}).get(row)
+            # What a new row holds, its INSERT has told, where it could.
+            changed = [c for c, old in zip(columns, held or (), strict=False) if now.get(c) != _text(old)]
+            text = " ".join([f"COMMIT {table}#{row}", *(f"{c}={now[c]}" for c in changed if c in now)])
+            self._note_row(batch, text, "commit", (table, row), committed=now)
 
     def _note_row(self, batch: Batch, text: str, effect: str, place: tuple[str, str], **values: _Values) -> None:
         subject = f"{place[0]}#{place[1]}"
@@ -188,7 +203,11 @@ class Narrator:
         found = view.query(f'SELECT pg_catalog.to_jsonb(t) FROM "{name}" t WHERE t."{key}"::text = \'{value}\'')
         if not found:
             return {}
-        return {c: "NULL" if v is None else str(v) for c, v in json.loads(str(found[0][0])).items()}
+        return {c: _text(v) for c, v in json.loads(str(found[0][0])).items()}
+
+
+def _text(value: object) -> str:
+    return "NULL" if value is None else str(value)
 
 
 def _verb(statement: Statement | None) -> str:

@@ -307,7 +307,7 @@ class Session:
     def _end_transaction(self, batch: Batch, backend: Backend, *, failed: bool) -> None:
         if recorder.narrating:
             ended = self.transaction.written if backend.status == IDLE else None
-            self._narrator.tell(batch, backend, ended, partial(self._reader.returned, batch))
+            self._narrator.tell(batch, backend, ended, partial(self._reader.returned, batch), self.transaction.before)
         self._bridge.observe_tags(batch.reply)
         if self._reader.mid_series:
             return

@@ -131,6 +131,11 @@ class Transaction:
         return self._done.writes
 
     @property
+    def before(self) -> Contents:
+        """What these rows held when the running step began, if it may commit."""
+        return self._before
+
+    @property
     def row_locks(self) -> frozenset[str]:
         """The tables in which it has locked rows, by writing to them or by asking for it."""
         return frozenset(rows.table for rows in (*self._done.writes, *self._locked))
