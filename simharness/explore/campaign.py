@@ -23,7 +23,7 @@ from simharness.explore.checkpoint import Checkpoint, interrupt_between_executio
 from simharness.explore.latency import possible, realised
 from simharness.explore.places import placed
 from simharness.explore.replay import Path, path_of, straightened, walk
-from simharness.explore.shrink import Memory, Shrinker
+from simharness.explore.shrink import Memory, Shrinker, Shrunk
 from simharness.explore.strategy import LastingSearch, Search, Summary
 
 # Of a finding that no stock loop can produce, this many further interleavings are looked at for one that can.
@@ -282,12 +282,20 @@ class Campaign:
         """Shrink and replay the best witness of every invariant that is violated."""
         everything = Memory(self.program, self._violated)
         real = Memory(self.program, self._really_violated)
-        return [
-            self._prove(candidate, real if candidate.reachable and self.stock else everything, shrink_budget)
-            for candidate in self._best()
-        ]
+        return [self._prove(candidate, real, everything, shrink_budget) for candidate in self._best()]
 
-    def _prove(self, candidate: Candidate, memory: Memory, budget: int) -> Proof:
+    def _shrunk(
+        self, candidate: Candidate, schedule: Schedule, real: Memory, everything: Memory, budget: int
+    ) -> Shrunk:
+        kind = candidate.finding.kind
+        if self.stock and candidate.reachable is not False:
+            # Where the search for a realisation gave up, a shorter order may have one that is found.
+            shrunk = Shrinker(real, kind, budget).shrink(schedule)
+            if candidate.reachable or kind in real.violated(Schedule(shrunk.schedule.deviations)):
+                return shrunk
+        return Shrinker(everything, kind, budget).shrink(schedule)
+
+    def _prove(self, candidate: Candidate, real: Memory, everything: Memory, budget: int) -> Proof:
         execution, schedule = walk(self.program, candidate.path)
         steps = list(execution.steps)
         execution.close()
@@ -296,7 +304,7 @@ class Campaign:
         execution.close()
         if len(straight.deviations) < len(schedule.deviations):
             schedule = straight
-        shrunk = Shrinker(memory, candidate.finding.kind, budget).shrink(schedule)
+        shrunk = self._shrunk(candidate, schedule, real, everything, budget)
         execution, places = placed(self.program, shrunk.schedule)
         try:
             finding = self._same(execution, candidate.finding.kind)

@@ -59,6 +59,7 @@ class _Search:
         self.accepts = accepts
         self.before = [order.past[j] & ~(1 << j) for j in range(len(steps))]
         self.all = (1 << len(steps)) - 1
+        self.callback = sum(1 << j for j, step in enumerate(steps) if step.kind is not Kind.EXECUTE)
         self.previous = _previous_in_process(steps)
         self.callbacks, self.world = _offspring(steps)
         self.seen: set[tuple[_State, tuple[int, ...]]] = set()
@@ -117,6 +118,8 @@ class _Search:
                 continue
             if previous is not None and not (state.done | queued) >> previous & 1:
                 continue
+            if self._too_early(j, state.done | queued):
+                continue
             found.append(
                 (
                     j,
@@ -130,6 +133,14 @@ class _Search:
                 )
             )
         return found
+
+    def _too_early(self, j: int, ahead: int) -> bool:
+        """Tell whether a callback that joins the queue now would come to its turn before one that happens before it.
+
+        The queue is first in, first out: what has neither run nor stands in front of it comes later. The search would
+        notice when it gets there, after it has tried all orders of everything else.
+        """
+        return bool(self.before[j] & self.callback & ~ahead)
 
     @staticmethod
     def _may_land(step: Step, state: _State) -> bool:
@@ -146,6 +157,11 @@ class _Search:
         j = state.ready[0]
         if self.before[j] & ~state.done:
             return None
+        ahead = state.done
+        for k in (*state.ready, *self.callbacks[j]):
+            if self._too_early(k, ahead):
+                return None
+            ahead |= 1 << k
         left = (state.left or len(state.ready)) - 1
         return self._settle(
             _State(

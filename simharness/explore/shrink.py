@@ -109,10 +109,11 @@ class Shrinker:
         self._spent = 0
 
     def shrink(self, schedule: Schedule) -> Shrunk:
-        """Return the smallest schedule found."""
+        """Return the smallest schedule found, or ``schedule`` if it does not violate and none was found that does."""
         current = self._drop(schedule)
+        holds = self._invariant in self._memory.violated(Schedule(current.deviations))
         minimal = True
-        for count in range(len(current.deviations)):
+        for count in range(len(current.deviations) + (not holds)):
             found, complete = self._with_deviations(count)
             if found is not None:
                 current = found

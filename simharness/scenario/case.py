@@ -10,8 +10,9 @@ from typing import Any
 from simharness.core.catalog import INVARIANTS
 from simharness.core.token import decode, subject_of
 from simharness.errors import ScenarioError, TokenError
+from simharness.scenario.exploring import Search
 from simharness.scenario.factory import import_factory
-from simharness.scenario.model import Database, Expectation, Explore, Spec
+from simharness.scenario.model import Database, Expectation, Spec
 from simharness.scenario.suggest import unknown
 
 DATABASE = "database"
@@ -129,9 +130,9 @@ class Case:
         return database if engine is None else database.model_copy(update={"engine": engine})
 
     @property
-    def explore(self) -> Explore:
-        """How to search."""
-        return self.scenario.spec.explore
+    def explore(self) -> Search:
+        """How to search it."""
+        return self.scenario.spec.explore.of(self.values)
 
 
 def select(scenarios: Iterable[Scenario], filters: Filters) -> list[Case]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 
 from simharness.scenario import names
@@ -22,6 +22,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
     yield from _matrix(spec)
     yield from _names(spec)
     yield from _faults(spec)
+    yield from _explore(spec)
     for position, expectation in enumerate(spec.expect):
         yield from _expectation(spec, position, expectation)
 
@@ -74,14 +75,24 @@ def _names(spec: Spec) -> Iterator[Problem]:
 
 
 def _faults(spec: Spec) -> Iterator[Problem]:
-    if spec.explore.faults == 0:
+    if not any(search.faults for search in (spec.explore, *map(spec.explore.merged, spec.explore.cases))):
         for place in [("faults",)] * bool(spec.faults) + [("venue", "faults")] * bool(spec.venue.faults):
             yield place, "faults are listed, but explore.faults is 0, so none can strike; set it to 1 or more"
 
 
-def _expectation(spec: Spec, position: int, expectation: Expectation) -> Iterator[Problem]:
-    place: Place = ("expect", position)
-    for key, options in expectation.case.items():
+def _explore(spec: Spec) -> Iterator[Problem]:
+    for position, apart in enumerate(spec.explore.cases):
+        place: Place = ("explore", "cases", position)
+        yield from _cases(spec, place, apart.case)
+        if (problem := spec.explore.merged(apart).contradiction) is not None:
+            yield place, problem
+        for earlier in range(position):
+            if _overlap(spec.explore.cases[earlier].case, apart.case):
+                yield place, f"unclear: entry {earlier + 1} already speaks of some of these cases"
+
+
+def _cases(spec: Spec, place: Place, case: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
+    for key, options in case.items():
         if key not in spec.matrix:
             yield (*place, "case", key), unknown("case key", key, spec.matrix)
             continue
@@ -90,14 +101,19 @@ def _expectation(spec: Spec, position: int, expectation: Expectation) -> Iterato
                 yield (*place, "case", key), unknown(f"value for the case key {key!r}:", value, spec.matrix[key])
         if not options:
             yield (*place, "case", key), f"unreachable: no value is listed for {key!r}, so it matches no case"
+
+
+def _expectation(spec: Spec, position: int, expectation: Expectation) -> Iterator[Problem]:
+    place: Place = ("expect", position)
+    yield from _cases(spec, place, expectation.case)
     if spec.check != ("all",):
         for identifier in expectation.by:
             if identifier not in spec.check:
                 yield (*place, "by"), f"unreachable: {identifier} is expected but not in check"
     for earlier in range(position):
-        if _overlap(spec.expect[earlier], expectation):
+        if _overlap(spec.expect[earlier].case, expectation.case):
             yield place, f"unclear: expectation {earlier + 1} already speaks of some of these cases"
 
 
-def _overlap(one: Expectation, other: Expectation) -> bool:
-    return all(set(one.case[key]) & set(other.case[key]) for key in one.case.keys() & other.case.keys())
+def _overlap(one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]) -> bool:
+    return all(set(one[key]) & set(other[key]) for key in one.keys() & other.keys())

@@ -98,19 +98,23 @@ def _step_name() -> Schema:
 
 
 def _explore() -> Schema:
-    return _closed(
-        {
-            "strategy": _documented(STRATEGIES),
-            "semantics": _documented(SEMANTICS),
-            "faults": {**_BUDGET, "description": "how many faults may strike in one execution"},
-            "executions": {**_COUNT, "description": "at most so many"},
-            "after_violation": {**_BUDGET, "description": "at most so many after the first that violates something"},
-            "time": {**_DURATION, "description": "at most so long, wall time"},
-            "horizon": {**_DURATION, "description": "an execution ends here, virtual time"},
-            "reversals": {**_BUDGET, "description": "at most so many reversed races away from the base order"},
-            "delays": {**_BUDGET, "description": "at most so many processes passed over in base order"},
-        }
-    )
+    about = "what is searched in another way: which cases, and what differs"
+    search: Schema = {
+        "strategy": _documented(STRATEGIES),
+        "semantics": _documented(SEMANTICS),
+        "faults": {**_BUDGET, "description": "how many faults may strike in one execution"},
+        "executions": {**_COUNT, "description": "at most so many"},
+        "after_violation": {**_BUDGET, "description": "at most so many after the first that violates something"},
+        "time": {**_DURATION, "description": "at most so long, wall time"},
+        "horizon": {**_DURATION, "description": "an execution ends here, virtual time"},
+        "reversals": {**_BUDGET, "description": "at most so many reversed races away from the base order"},
+        "delays": {**_BUDGET, "description": "at most so many processes passed over in base order"},
+    }
+    return _closed({**search, "cases": _list_of(_closed({"case": _cases(), **search}, required=["case"]), about)})
+
+
+def _cases() -> Schema:
+    return {"type": "object", "additionalProperties": {"anyOf": [_SCALAR, _list_of(_SCALAR)]}}
 
 
 def _documented(meanings: dict[str, str]) -> Schema:
@@ -154,7 +158,7 @@ def _database() -> Schema:
 def _expectation() -> Schema:
     return _closed(
         {
-            "case": {"type": "object", "additionalProperties": {"anyOf": [_SCALAR, _list_of(_SCALAR)]}},
+            "case": _cases(),
             "verdict": {"enum": list(names.VERDICTS)},
             "by": _list_of({"$ref": "#/definitions/invariant"}, "every one of these must be violated"),
         },

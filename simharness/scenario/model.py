@@ -5,51 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
-from simharness.core.catalog import SEMANTICS, STRATEGIES
 from simharness.core.time import parse_duration_ns
 from simharness.faults.registry import find_fault
 from simharness.scenario import names
+from simharness.scenario.element import Element, known
+from simharness.scenario.exploring import Explore
 from simharness.scenario.suggest import closest, unknown
 from simharness.scenario.value import Check, Checks, Dimension, Duration, InvariantId, Name, Options, wrong
 
 _COMPANIONS = ("body", "args", "name", "after")
 _FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-
-
-class Element(BaseModel):
-    """A part of a scenario that knows the line it stands in (0 if it does not stand in a file)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    _line: int = PrivateAttr(default=0)
-
-    @property
-    def line(self) -> int:
-        """The line in the scenario's file, from 1."""
-        return self._line
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_line(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        element = handler(data)
-        element._line = getattr(data, "line", 0)
-        return element
-
-
-def _known(kind: str, value: Any, known: tuple[str, ...]) -> Any:
-    """Reject text that is none of ``known``; other types are left to the field."""
-    if isinstance(value, str) and value not in known:
-        raise wrong(unknown(kind, value, known))
-    return value
 
 
 class Latency(Element):
@@ -119,7 +86,7 @@ class FaultSpec(Element):
     @classmethod
     def _known_name(cls, value: Any) -> Any:
         name = value.replace("-", "_") if isinstance(value, str) else value
-        return _known("fault", name, tuple(names.fault_names()))
+        return known("fault", name, tuple(names.fault_names()))
 
     @model_validator(mode="after")
     def _reaches_its_place(self) -> Self:
@@ -145,7 +112,7 @@ class VenueSpec(Element):
     @field_validator("market", mode="before")
     @classmethod
     def _known_market(cls, value: Any) -> Any:
-        return _known("market", value, names.MARKETS)
+        return known("market", value, names.MARKETS)
 
 
 class Given(Element):
@@ -157,7 +124,7 @@ class Given(Element):
     """
 
     kind: str
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -188,7 +155,7 @@ class Action(Element):
     kind: str
     target: Any = None
     body: Any = None
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = Field(default_factory=dict)
     name: Name | None = None
     after: tuple[str | int, ...] = ()
 
@@ -251,53 +218,6 @@ def _request(target: Any) -> None:
         raise wrong(unknown("method", match[1], names.METHODS))
 
 
-class Explore(Element):
-    """How to search. Times are text (``60s``); ``time`` is wall time, ``horizon`` virtual time."""
-
-    strategy: str = "dpor"
-    semantics: str = "stock"
-    faults: int = Field(default=0, ge=0)
-    executions: int | None = Field(default=None, ge=1)
-    after_violation: int | None = Field(default=None, ge=0)
-    time: Duration | None = None
-    horizon: Duration = "10m"
-    reversals: int | None = Field(default=None, ge=0)
-    delays: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        if self.reversals is not None and self.delays is not None:
-            raise wrong("`reversals` and `delays` are two ways to bound a search; leave one of them out")
-        if self.bounded and self.strategy != "dpor":
-            raise wrong(f"`reversals` and `delays` bound the exhaustive search, not the strategy {self.strategy!r}")
-        return self
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the search is bounded by reversals or delays."""
-        return (self.reversals, self.delays) != (None, None)
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _known_strategy(cls, value: Any) -> Any:
-        return _known("strategy", value, tuple(STRATEGIES))
-
-    @field_validator("semantics", mode="before")
-    @classmethod
-    def _known_semantics(cls, value: Any) -> Any:
-        return _known("semantics", value, tuple(SEMANTICS))
-
-    @property
-    def time_ns(self) -> int | None:
-        """The limit of wall time in nanoseconds; None for no limit."""
-        return None if self.time is None else parse_duration_ns(self.time)
-
-    @property
-    def horizon_ns(self) -> int:
-        """The virtual time at which an execution is cut off, in nanoseconds."""
-        return parse_duration_ns(self.horizon)
-
-
 class Database(Element):
     """The database under the program: an engine that simharness starts, or a server of the user's.
 
@@ -330,12 +250,12 @@ class Database(Element):
     @field_validator("engine", mode="before")
     @classmethod
     def _known_engine(cls, value: Any) -> Any:
-        return _known("database", value, names.ENGINES)
+        return known("database", value, names.ENGINES)
 
     @field_validator("isolation", mode="before")
     @classmethod
     def _known_isolation(cls, value: Any) -> Any:
-        return _known("isolation level", value.lower() if isinstance(value, str) else value, names.ISOLATION)
+        return known("isolation level", value.lower() if isinstance(value, str) else value, names.ISOLATION)
 
     @property
     def lock_timeout_ns(self) -> int | None:
@@ -352,14 +272,14 @@ class Expectation(Element):
         by: for ``violated``: every one of these invariants must be violated.
     """
 
-    case: dict[str, Options] = {}
+    case: dict[str, Options] = Field(default_factory=dict)
     verdict: Literal["proven", "passed", "violated", "inconclusive"]
     by: tuple[InvariantId, ...] = ()
 
     @field_validator("verdict", mode="before")
     @classmethod
     def _known_verdict(cls, value: Any) -> Any:
-        return _known("verdict", value, names.VERDICTS)
+        return known("verdict", value, names.VERDICTS)
 
     @model_validator(mode="after")
     def _by_needs_a_violation(self) -> Self:
@@ -378,7 +298,7 @@ class Spec(Element):
     scenario: Name
     about: str = ""
     system: str
-    matrix: dict[Name, Dimension] = {}
+    matrix: dict[Name, Dimension] = Field(default_factory=dict)
     venue: VenueSpec = VenueSpec()
     given: tuple[Given, ...] = ()
     when: tuple[Action, ...] = ()

@@ -100,6 +100,17 @@ def test_durations_are_nanoseconds_when_asked_for(scenario: Scenario) -> None:
     assert scenario.spec.explore.horizon_ns == 600_000_000_000
 
 
+def test_some_cases_are_searched_in_another_way() -> None:
+    """What is not written there stays as it is for the others."""
+    written = "explore: {strategy: pos, faults: 1, time: 5m, cases: [{case: {a: [y, z]}, strategy: dpor, time: 9m}]}"
+    cases = small(more=f"matrix: {{a: [x, y, z]}}\n{written}").cases()
+    assert [(case.explore.strategy, case.explore.faults, case.explore.time) for case in cases] == [
+        ("pos", 1, "5m"),
+        ("dpor", 1, "9m"),
+        ("dpor", 1, "9m"),
+    ]
+
+
 def test_the_matrix_chooses_the_engine_and_keeps_the_other_options() -> None:
     both = small(more="matrix: {database: [sqlite, postgresql]}\ndatabase: {lock_timeout: 5s}")
     assert [case.database.engine for case in both.cases()] == ["sqlite", "postgresql"]

@@ -115,6 +115,18 @@ MISTAKES = {
         "explore: {strategy: pos, delays: 1}",
         "x.yaml:3: `reversals` and `delays` bound the exhaustive search, not the strategy 'pos'",
     ),
+    "a search of other cases that contradicts itself": (
+        "explore: {strategy: pos, cases: [{case: {a: x}, delays: 1}]}\nmatrix: {a: [x, y]}",
+        "x.yaml:3: `reversals` and `delays` bound the exhaustive search, not the strategy 'pos'",
+    ),
+    "a search of cases that do not exist": (
+        "explore:\n  cases:\n  - {case: {a: z}, strategy: pos}\nmatrix: {a: [x, y]}",
+        "x.yaml:5: unknown value for the case key 'a': 'z'; known: x, y",
+    ),
+    "two searches of one case": (
+        "explore:\n  cases:\n  - {case: {a: x}, strategy: pos}\n  - {case: {}, faults: 1}\nmatrix: {a: [x, y]}",
+        "x.yaml:6: unclear: entry 1 already speaks of some of these cases",
+    ),
     "latency of another kind": (
         "venue: {latency: some}",
         "x.yaml:3: venue.latency must be `any` or {min: …, max: …}",

@@ -13,6 +13,7 @@ from test_scenario_errors import HEAD
 
 from simharness.scenario import Spec, parse, schema
 from simharness.scenario.document import read
+from simharness.scenario.exploring import Apart
 from simharness.scenario.model import Database, Expectation, Explore, FaultSpec, Latency, VenueSpec
 
 
@@ -39,6 +40,8 @@ def test_the_schema_has_the_keys_of_the_model() -> None:
     assert properties["venue"]["properties"].keys() == VenueSpec.model_fields.keys()
     assert properties["venue"]["properties"]["latency"]["anyOf"][1]["properties"].keys() == Latency.model_fields.keys()
     assert properties["explore"]["properties"].keys() == Explore.model_fields.keys()
+    special = properties["explore"]["properties"]["cases"]["items"]["properties"]
+    assert special.keys() == Apart.model_fields.keys()
     assert properties["expect"]["items"]["properties"].keys() == Expectation.model_fields.keys()
     assert fault["properties"].keys() == FaultSpec.model_fields.keys()
     assert database["properties"].keys() == Database.model_fields.keys()
@@ -54,6 +57,7 @@ VALID = [
     "matrix: {database: [sqlite], a: [1, x, true, 1.5]}\nexpect: [{case: {a: x}, verdict: proven}]",
     "when:\n- {rest: PUT /x, body: [1], name: a}\n- {venue: fill, after: a}\n- {call: c, args: {a: 1}, after: [1, a]}",
     "venue: {latency: {min: 1ms, max: 1.5s}}",
+    "matrix: {a: [x, y]}\nexplore: {strategy: pos, cases: [{case: {a: x}, strategy: dpor, time: 1m}]}",
 ]
 
 
@@ -72,6 +76,8 @@ INVALID = [
     "explore: {strategy: dporr}",
     "explore: {executions: 0}",
     "explore: {time: 60}",
+    "explore: {cases: [{strategy: pos}]}",
+    "matrix: {a: [x]}\nexplore: {cases: [{case: {a: x}, strategi: pos}]}",
     "check: [Q55]",
     "check: S8",
     "faults: [reply_lst]",

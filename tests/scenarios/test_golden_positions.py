@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from renew_position_golden import DRAWN, GOLDEN, WEAKNESSES, drawn
+from renew_position_golden import GOLDEN, WEAKNESSES, drawn
 
 
-@pytest.mark.parametrize("title", DRAWN)
+@pytest.mark.parametrize("title", WEAKNESSES)
 def test_a_replay_draws_the_golden_timeline_which_tells_the_weakness(title: str) -> None:
     """Renew with `python tests/scenarios/renew_position_golden.py`."""
     weakness = WEAKNESSES[title]

@@ -133,7 +133,7 @@ class PositionState:
     """A tracked position.
 
     `id` is the row's id as text. `quantity` is unsigned, in contracts; prices and PnL are in the
-    quote currency. `peak_price` is the best mark price so far, for the trailing stop.
+    quote currency. `peak_price` is the best mark price so far, if there is a trailing stop.
     `entered_at_ms` is the exchange's time of the entry order.
     `seen_open` records that the exchange itself has reported this position as open, without which
     a report of "flat" may be a late one about an earlier position. `absences` counts the snapshots in a
@@ -170,7 +170,7 @@ class PositionState:
             self.unrealized_pnl = update.unrealized_pnl
         self.seen_open = self.seen_open or update.says_open
         self.version = update.version
-        if self.mark_price is not None and self.status is PositionStatus.ACTIVE:
+        if self.trailing is not None and self.mark_price is not None and self.status is PositionStatus.ACTIVE:
             best = max if self.side == "long" else min
             self.peak_price = self.mark_price if self.peak_price is None else best(self.peak_price, self.mark_price)
 

@@ -44,8 +44,8 @@ class WriteAheadDesk(OrderDesk):
         self._acknowledged: dict[str, OrderReport] = {}
         # The last reports on orders that are over: most late and repeated events say nothing that is not in here.
         self._past: dict[str, OrderReport] = {}
-        # By symbol, the orders of which more is known than the database has.
-        self._unsaved: dict[str, list[str]] = {}
+        # By symbol, the orders of which more is known than the database has. Sets: what joins them joins in any order.
+        self._unsaved: dict[str, set[str]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._lost_track: set[str] = set()
 
@@ -62,6 +62,7 @@ class WriteAheadDesk(OrderDesk):
         )
         # From here on events about the order are known to be ours without asking the database.
         self._roles[reference] = intent.role
+        self._unsaved.setdefault(intent.symbol, set())
         self.reports.setdefault(reference, OrderReport(intent.symbol, client_id=reference))
         try:
             answer: OrderReport | None = await self._send(intent, reference)
@@ -183,9 +184,9 @@ class WriteAheadDesk(OrderDesk):
         return merged
 
     def _owe(self, symbol: str, reference: str) -> None:
-        owed = self._unsaved.get(symbol, [])
-        if reference not in owed:
-            self._unsaved[symbol] = [*owed, reference]
+        if symbol not in self._unsaved:
+            self._unsaved[symbol] = set()
+        self._unsaved[symbol].add(reference)
 
     def lost_track(self, symbol: str) -> bool:
         """Tell, once, whether the queries about an order of the symbol ended without an answer."""
@@ -195,12 +196,14 @@ class WriteAheadDesk(OrderDesk):
 
     def has_news(self, symbol: str) -> bool:
         """Tell whether `save` has something to do."""
-        return symbol in self._unsaved
+        return bool(self._unsaved.get(symbol))
 
     async def save(self, symbol: str, state: PositionState | None = None, *, activate: bool = False) -> None:
         """Store all that was learned, and go on while more is learned meanwhile."""
-        while symbol in self._unsaved or state is not None:
-            owed = self._unsaved.pop(symbol, [])
+        while self.has_news(symbol) or state is not None:
+            owed = sorted(self._unsaved.get(symbol, ()))
+            if owed:
+                self._unsaved[symbol].clear()
             reports = {reference: self.reports[reference] for reference in owed if reference in self.reports}
             try:
                 await self.repository.record(reports, state, activate=activate)

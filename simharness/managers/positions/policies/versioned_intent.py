@@ -226,8 +226,10 @@ class VersionedIntent(RegistrationPolicy):
             await work
 
     def saving(self, symbol: str) -> Work | None:
-        """Return the work of storing what events have told of the symbol's orders."""
-        return self._storing(symbol) if self.manager.desk.has_news(symbol) else None
+        """Return the work of storing what events have told of the symbol's orders, if nobody is at work on it."""
+        if self._writers.is_used(symbol) or not self.manager.desk.has_news(symbol):
+            return None
+        return self._storing(symbol)
 
     def _storing(self, symbol: str) -> Work | None:
         """Take a turn as the symbol's writer, unless somebody has one: he stores all that is new in the end."""
