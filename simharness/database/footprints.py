@@ -206,16 +206,14 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
     rows: list[str] = []
     generates = False
     if shape.from_query or widened or not table.key or len(shape.rows) > MANY_ROWS:
-        whole = RowSet(table.name)
-        return Accesses((whole,), (whole,), tuple(UniqueKey(table.name, index.name) for index in table.unique))
+        return _unknown_rows(table)
     unique: list[UniqueKey] = []
     for values in _row_values(shape, table):
         row = _key_of(values, table.key, parameters)
         # A bound key that is not NULL is a row; a key left to the database is learned after the fact.
         left_out = table.generated is not None and _missing(values, table.generated, parameters)
         if row is None and not (left_out and len(shape.rows) == 1):
-            whole = RowSet(table.name)
-            return Accesses((whole,), (whole,), tuple(UniqueKey(table.name, index.name) for index in table.unique))
+            return _unknown_rows(table)
         if row is None:
             generates = True
         else:
@@ -227,6 +225,13 @@ def _insert(shape: StatementShape, table: Table, parameters: Parameters) -> Acce
     # The next key, where it is the highest plus one, and the place of the next row depend on which rows exist.
     reads = (RowSet(table.name),) if (generates and not table.sequenced) or table.arrival_order else written
     return Accesses(reads, written, tuple(unique), (table.name,) if generates else ())
+
+
+def _unknown_rows(table: Table) -> Accesses:
+    whole = RowSet(table.name)
+    unique = tuple(UniqueKey(table.name, index.name) for index in table.unique)
+    # The rows may draw their keys from the sequence.
+    return Accesses((whole,), (whole,), unique, (table.name,) if table.sequenced and table.generated else ())
 
 
 def _missing(values: Mapping[str, Bound | None], column: str, parameters: Parameters) -> bool:

@@ -48,6 +48,10 @@ class DatabaseKeys:
         owner = name.static(f"{self._prefix} values {table}.{column}")
         return owner if text is None else name.member(owner, text)
 
+    def numbers(self, table: str) -> int:
+        """Which rows came or went under keys that were not drawn from the table's sequence."""
+        return name.static(f"{self._prefix} numbers {table}")
+
     def exists(self, table: str) -> Rows:
         """Which rows there are to refer to."""
         return self._of("exists", table)

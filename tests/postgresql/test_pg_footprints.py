@@ -71,6 +71,24 @@ def test_sequences_are_keys(lab):
     assert conflicting(*steps(lab, first, second))
 
 
+@pytest.mark.parametrize(
+    "several", ["INSERT INTO orders (bot_id) VALUES (1), (2)", "INSERT INTO orders (bot_id) SELECT id FROM bots"]
+)
+def test_rows_of_which_nobody_knows_the_keys_draw_from_the_sequence(lab, several):
+    one = "INSERT INTO orders (bot_id) VALUES (2)"
+    lab.run(two([several], [one]))
+    assert any("sequence orders" in name.text(key) for key in shared_keys(*steps(lab, several, one)))
+
+
+@pytest.mark.parametrize("given", ["INSERT INTO orders (id, bot_id) VALUES (2, 1)", "DELETE FROM orders WHERE id = 1"])
+def test_a_key_that_was_given_may_be_the_one_that_the_sequence_comes_to(lab, given):
+    drawn = "INSERT INTO orders (bot_id) VALUES (2)"
+    lab.run(two([given, "ROLLBACK", "BEGIN"], [drawn]))
+    insert, other, rollback = steps(lab, drawn, given, "ROLLBACK")
+    assert conflicting(insert, other)
+    assert conflicting(insert, rollback)
+
+
 def test_a_sequence_besides_the_key_is_a_key_too(lab):
     first, second = "INSERT INTO log (id) VALUES (1)", "INSERT INTO log (id) VALUES (2)"
     lab.run(two([first], [second]))

@@ -90,6 +90,8 @@ class Transaction:
         # Tables of which the running statement makes a row whose key is not known yet.
         self._generated: tuple[str, ...] = ()
         self._locked: tuple[RowSet, ...] = ()
+        # Tables in which it made or removed rows by a key that it was given: the sequence may come upon the same one.
+        self._numbered: set[str] = set()
         # What the rows that it wrote held before the running step.
         self._before: Contents = {}
         self._session_snapshot = self._session_serial = False
@@ -240,6 +242,7 @@ class Transaction:
             recorder.write(self._schema.snapshots)
         self._done = NOTHING
         self._locked = ()
+        self._numbered.clear()
         self._snapshot = self._serial = self._snapped = False
         self.idle = True
 
@@ -253,6 +256,9 @@ class Transaction:
         keys.record_locks(accesses)
         self._record_references(accesses)
         keys.record_unique(accesses)
+        tables = self._schema.loaded.catalog.tables
+        self._numbered |= {r.table for r in accesses.rekeyed if r.table in tables and tables[r.table].generated}
+        self._record_numbers(accesses)
         written = {rows.table for rows in accesses.writes}
         for table in sorted(written & self._schema.loaded.counted | set(accesses.generates)):
             recorder.write(keys.sequence(table))
@@ -274,9 +280,17 @@ class Transaction:
         keys.record_locks(self._done)
         keys.record_unique(self._done)
         self._record_references(self._done)
+        self._record_numbers(self._done)
         for rows in self._locked:
             record(keys.lock(rows.table), rows.rows, write=True)
             record(keys.exists(rows.table), rows.rows, write=True)
+
+    def _record_numbers(self, accesses: Accesses) -> None:
+        """Record that a key drawn from a sequence and one that was given may be the same."""
+        for table in accesses.generates:
+            recorder.read(self._schema.keys.numbers(table))
+        for table in sorted(self._numbered):
+            recorder.add(self._schema.keys.numbers(table))
 
     def _record_references(self, accesses: Accesses) -> None:
         """Record who refers to a row (FOR KEY SHARE), and who may make it go or come; other updates do not meet."""
