@@ -10,7 +10,7 @@ from typing import Any
 
 from simharness.core import name
 from simharness.core.choice import Choice, Source, StepChooser
-from simharness.core.footprint import CLOCK, EMPTY, recorder
+from simharness.core.footprint import CLOCK, EMPTY, Footprint, recorder
 from simharness.core.step import Kind, Step, Window
 from simharness.core.time import Clock
 from simharness.core.verdict import Finding
@@ -154,10 +154,7 @@ class LoopExecution:
         """Run one entry of a queue as the next step of ``process``."""
         position = len(self.steps)
         if position >= self._max_steps:
-            raise SpinningProgram(
-                f"the execution has not come to rest after {position} steps; is there an endless loop? (Virtual time "
-                "moves only when timers fire: a loop that waits for the clock must sleep longer than 0)"
-            )
+            raise _spinning(position)
         loop, tracking, state = self.loop, self._tracking, guard.guard
         index = self._counts.get(process, 0)
         self._counts[process] = index + 1
@@ -192,7 +189,14 @@ class LoopExecution:
             footprint = recorder.end() if tracking else EMPTY
         if state.refusal is not None or state.remarks:
             self._take_remarks(position)
-        step = Step(
+        step = self._step_of(process, index, item, footprint, mortal=mortal)
+        self.steps.append(step)
+        return step
+
+    def _step_of(self, process: int, index: int, item: Item, footprint: Footprint, *, mortal: bool) -> Step:
+        """Describe what has just run."""
+        loop, chooser = self.loop, self._chooser
+        return Step(
             process,
             index,
             item.kind,
@@ -210,8 +214,6 @@ class LoopExecution:
             mortal,
             loop.ended,
         )
-        self.steps.append(step)
-        return step
 
     def _take_remarks(self, position: int) -> None:
         """Keep what the step did that no order of events is to blame for.
@@ -317,3 +319,10 @@ class LoopExecution:
 
 def _look_away(item: Item) -> None:
     """Judge nothing."""
+
+
+def _spinning(steps: int) -> SpinningProgram:
+    return SpinningProgram(
+        f"the execution has not come to rest after {steps} steps; is there an endless loop? (Virtual time moves only "
+        "when timers fire: a loop that waits for the clock must sleep longer than 0)"
+    )
