@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -29,6 +30,9 @@ class FakeExchange:
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self._updates: asyncio.Queue[dict[str, Any] | BaseError] = asyncio.Queue()
         self._faults: dict[str, list[tuple[BaseException, bool]]] = {}
+        # ccxt's own hook has nothing to do here. No method: put back, it would make the exchange refer to itself.
+        self.on_connected: Callable[..., object] = lambda socket, *details: None
+        self._standing = False
 
     def fail(self, method: str, error: BaseException, *, executed: bool = False) -> None:
         """Let the next call of `method` end in `error`, after it had its effect if `executed`."""
@@ -48,6 +52,10 @@ class FakeExchange:
     def cancel_by_hand(self, order_id: str) -> dict[str, Any]:
         self.orders[order_id]["status"] = "canceled"
         return self._report(self.orders[order_id])
+
+    def connect(self) -> None:
+        """Tell the hook of a new connection of the order stream."""
+        self.on_connected(SimpleNamespace(url="wss://fake/orders"))
 
     def push(self, update: dict[str, Any] | BaseError) -> None:
         """Let `watch_orders` return this update, or raise this error."""
@@ -122,8 +130,12 @@ class FakeExchange:
         return await self._answer("fetch_open_orders", lambda: [dict(order) for order in self.working])
 
     async def watch_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        if not self._standing:
+            self._standing = True
+            self.connect()
         update = await self._updates.get()
         if isinstance(update, BaseError):
+            self._standing = False
             raise update
         return [update]
 

@@ -188,6 +188,37 @@ def test_the_stream_reconnects_and_makes_up_for_the_gap(tmp_path: Path) -> None:
     run(scenario)
 
 
+def test_a_break_that_no_call_fails_of_is_made_up_for_as_well(tmp_path: Path) -> None:
+    """While an update waits to be taken nobody waits for the connection, so nobody is told that it broke."""
+
+    async def scenario() -> None:
+        async with running(tmp_path / "bots.db", FakeExchange()) as bench:
+            await bench.create()
+            await bench.settle()
+            bench.exchange.fill("o1")
+            bench.exchange.forget_updates()
+            bench.exchange.connect()
+            await until(lambda: [order["side"] for order in bench.exchange.working] == ["sell"])
+            await bench.settle()
+            assert [trade.quantity for trade in await bench.rows(Trade)] == [1]
+
+    run(scenario)
+
+
+def test_the_hook_of_somebody_else_is_called_and_put_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        told: list[str] = []
+        exchange = FakeExchange()
+        exchange.on_connected = theirs = lambda socket, *_: told.append(socket.url)
+        async with running(tmp_path / "bots.db", exchange) as bench:
+            await bench.create()
+            await bench.settle()
+        assert told == ["wss://fake/orders"]
+        assert exchange.on_connected is theirs
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

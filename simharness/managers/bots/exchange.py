@@ -32,8 +32,11 @@ OrderDict = dict[str, Any]
 class ExchangeClient(Protocol):
     """An authenticated connection to one trading account, as `ccxt.pro` offers it.
 
-    Every method raises the error classes of `ccxt.base.errors`.
+    Every method raises the error classes of `ccxt.base.errors`. `on_connected` is called with each new websocket
+    connection, which has a `url`.
     """
+
+    on_connected: Any
 
     async def create_order(
         self,
