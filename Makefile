@@ -26,7 +26,7 @@ scenarios: $(INSTALLED)
 	@$(BIN)/simharness run scenarios
 
 proofs: $(INSTALLED)
-	@$(BIN)/simharness run scenarios/bot-two-updates.yaml --case cancel_policy=write-ahead \
+	@$(BIN)/simharness run scenarios/bot-two-updates.yaml --case cancel_policy=write-ahead --case database=sqlite \
 	    --executions 1000000 --time 4h --jobs 2 --quiet
 
 lint: $(INSTALLED)

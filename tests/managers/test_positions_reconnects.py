@@ -139,7 +139,7 @@ def test_an_order_is_written_off_only_if_the_exchange_says_that_it_knows_none(tm
         with pytest.raises(Exception, match="unknown to the exchange"):
             await manager.open_position(request())
         fake.now_ms += manager.desk.timing.lost_after_ms
-        fake.before["fetch_order"] = [LOST] * 10
+        fake.before["fetch_order"] = [LOST] * 1000  # more than everyone who asks can use up
         await manager.sync_with_exchange()
         assert [row.reference for row in await manager.repository.unresolved_orders()] == ["pos-1-entry-1"]
         fake.before["fetch_order"] = []
