@@ -60,7 +60,6 @@ class Execution(ProgramExecution):
 
     def __init__(self, database, kind, play, final):
         sessions = []
-        opened = asyncio.Event()
 
         async def program():
             await opened.wait()
@@ -71,6 +70,8 @@ class Execution(ProgramExecution):
                 sessions.append(await kind.open())
 
         super().__init__(program)
+        # Inside: what is made outside of steps is named after whatever ran last.
+        opened = self.call(asyncio.Event)
         self._database, self._final = database, final
         self.loop.network = _Bridge(database)
         database.begin(self.loop, EPOCH_NS)
