@@ -92,7 +92,11 @@ class RewriterBase(ast.NodeTransformer):
 
     def known_scalar(self, node: ast.expr) -> bool:
         """Return whether ``node`` is certainly a number, a text or the like."""
-        return is_scalar(node, self.scalars.get(self.scope.frame, set()), self.is_builtin)
+        frame = self.scope.frame
+        scalars = self.scalars.get(frame, set())
+        if self.scope is not frame:  # a variable of a comprehension may have the name of one of the function's
+            scalars = {each for each in scalars if self.scope.owner(self.mangled(each)) is frame}
+        return is_scalar(node, scalars, self.is_builtin)
 
     def unless_quiet(self, call: ast.Call, *looked_at: ast.expr) -> ast.expr:
         """Return a call of a hook that returns its first argument, left out where all it looks at are scalars."""

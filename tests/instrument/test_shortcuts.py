@@ -85,6 +85,21 @@ def counted(items):
     return f"{label}{total}", len(items)
 
 
+def make():
+    return [[1, 2]]
+
+
+def append(box):
+    box.append(3)
+
+
+def shadowed(boxes):
+    orders = 0
+    copies = [list(orders) for orders in boxes]
+    total = {sum(orders) for orders in boxes}
+    return copies, total, orders
+
+
 @pytest.fixture
 def world():
     """Steps of this module's functions."""
@@ -98,6 +113,9 @@ def world():
             extend,
             sometimes_a_list,
             counted,
+            make,
+            append,
+            shadowed,
             Quick,
             Checked,
             Counting,
@@ -199,3 +217,11 @@ def test_a_name_that_may_hold_a_list_is_looked_at(world):
     assert any(name.text(key).endswith("*members") for key in world.step(A, sometimes_a_list, items).reads)
     assert all("int" not in name.text(key) for key in world.step(A, counted, items).reads)
     assert world.result == ("y1", 1)
+
+
+def test_a_variable_of_a_comprehension_is_not_the_number_of_that_name_around_it(world):
+    world.step(A, make)  # named apart: lists from elsewhere share a name
+    boxes = world.result
+    read = world.step(A, shadowed, boxes)
+    assert world.result == ([[1, 2]], {3}, 0)
+    assert conflicting(world.step(B, append, boxes[0]), read)
