@@ -15,6 +15,7 @@ TITLES = {
     "heap": "Heap footprints on a hot order book",
     "transfer": "Two sessions and more that move money",
     "memory": "Memory over many executions",
+    "peers": "The race under other tools, as far as they are installed",
 }
 
 
