@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from simharness.cli.console import out
-from simharness.core.catalog import INVARIANTS, SEMANTICS, STRATEGIES
+from simharness.core.catalog import FRAMES, INVARIANTS, SEMANTICS, STRATEGIES
 from simharness.scenario.files import files_in, outline
 from simharness.scenario.names import fault_names
 
@@ -24,6 +24,7 @@ def main(*, paths: list[Path]) -> int:
     _section("Faults", fault_names().items())
     _section("Strategies", STRATEGIES.items())
     _section("Semantics", SEMANTICS.items())
+    _section("Frames", FRAMES.items())
     return 0
 
 

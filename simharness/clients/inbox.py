@@ -23,11 +23,14 @@ class Inbox:
         self._key = name.static(f"client {owner} inbox")
         self._frames: list[VenueEvent] = []
         self._waiters: list[asyncio.Future[None]] = []
+        # Whether a frame that came now would be the first for whoever waits.
+        self._awaited = False
 
     def push(self, frame: VenueEvent) -> None:
         """Keep a frame and wake whoever waits."""
         recorder.write(self._key)
         self._frames.append(frame)
+        self._awaited = False
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -35,9 +38,14 @@ class Inbox:
     def fail(self, error: Exception) -> None:
         """Raise ``error`` in whoever waits; if nobody does, nobody learns of it, as with ccxt.pro."""
         recorder.write(self._key)
+        self._awaited = False
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(error)
+
+    def is_awaited(self) -> bool:
+        """Return whether somebody waits and nothing has arrived for them; reads nothing that a step could be told of."""
+        return self._awaited
 
     async def take(self, wanted: Callable[[VenueEvent], bool]) -> list[VenueEvent]:
         """Wait until there are wanted frames, then remove and return all of them, in the order of arrival.
@@ -53,7 +61,10 @@ class Inbox:
                 return taken
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            self._awaited = True
             try:
                 await waiter
             finally:
+                recorder.write(self._key)
                 self._waiters.remove(waiter)
+                self._awaited = self._awaited and bool(self._waiters)

@@ -49,6 +49,8 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         session: name of this client, unique within the execution; a restarted program takes a new one.
         handshake: whether the first connection of a stream is a world event, so that what happens before is missed;
             by default the streams are up from the first ``watch_…`` call on. Reconnects are always world events.
+        single_frames: whether a frame arrives only while a ``watch_…`` call of its topic waits, so that no call returns
+            two. Otherwise frames arrive at any moment, and a call returns all that have.
         number: class of the numbers in answers: ``float`` as ccxt's default, ``str`` or ``Decimal``.
     """
 
@@ -59,6 +61,7 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         *,
         session: str = "bot",
         handshake: bool = False,
+        single_frames: bool = False,
         number: type[float] | type[str] | type[Decimal] = float,
     ) -> None:
         # Not ccxt's own __init__: it takes a millisecond and draws a uuid.
@@ -68,6 +71,7 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         self._gateway = venue.gateway
         self._links = venue.open_session(session)
         self._handshake = handshake
+        self._single_frames = single_frames
         self._inboxes = {topic: Inbox(f"{session} {topic}") for topic in Topic}
         self._connections: dict[Topic, Connection | None] = {}
 
@@ -279,7 +283,8 @@ class SimExchange(Exchange):  # type: ignore[misc]  # ccxt ships no types
         Frames of overlapping connections all arrive: each event once per connection.
         """
         inbox = self._inboxes[topic]
-        self._connections[topic] = self._links.connect(topic, inbox.push, partial(self._lost, topic))
+        wanted = inbox.is_awaited if self._single_frames else None
+        self._connections[topic] = self._links.connect(topic, inbox.push, partial(self._lost, topic), wanted)
         # ccxt's hook for users.
         self.on_connected(Socket(f"simexchange/{topic}"))
 

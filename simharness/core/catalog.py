@@ -126,6 +126,11 @@ SEMANTICS: dict[str, str] = {
     "any-order": "every ready task step is a choice, more than asyncio ever does; a stress test",
 }
 
+FRAMES: dict[str, str] = {
+    "any": "frames of a stream arrive at any moment; a read returns all that have",
+    "single": "a frame arrives only while the program waits for one of its stream, so a read returns one; far fewer orders",
+}
+
 
 def invariant(word: str) -> Invariant | None:
     """Return the invariant with this id or name (ids in either case), or None."""

@@ -108,6 +108,8 @@ class SimLoop(asyncio.BaseEventLoop):
             ready=event.ready,
             window=self._latency if event.travels else None,
         )
+        # Of the frames that may come next, one takes the place that all of them need.
+        item.waited = event.own_cascade and event.ready is not None
         self._put(event.process, item)
 
     def withdraw(self, process: int) -> None:

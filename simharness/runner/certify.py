@@ -29,6 +29,10 @@ ASSUMPTIONS = (
     "virtual time moves only when timers fire",
     "the invariants look at what their rules look at, nothing else",
 )
+SINGLE_FRAMES = (
+    "frames: single: a frame arrives only while the program waits for one of its stream, so no read returns two; a program "
+    "that takes the frames of one read one after the other, and waits for nothing in between, comes to no other states"
+)
 
 
 def versions() -> dict[str, str]:
@@ -87,7 +91,12 @@ def certify(case: Case, stage: Stage, campaign: Campaign, checks: dict[str, obje
         duplicates=statistics.duplicates,
         exhausted=campaign.exhausted,
         traces_digest=trace.combined(statistics.fingerprints),
-        assumptions=(*ASSUMPTIONS, *stage.coarse(), *(f"{fault} may strike" for fault in setting.faults)),
+        assumptions=(
+            *ASSUMPTIONS,
+            *((SINGLE_FRAMES,) if setting.single_frames else ()),
+            *stage.coarse(),
+            *(f"{fault} may strike" for fault in setting.faults),
+        ),
         checks={
             "probes": statistics.probes,
             "probe audit": "every probe",

@@ -57,6 +57,7 @@ def setting_of(case: Case) -> Setting:
         driver=_driver(case),
         isolation=case.values.get("isolation", database.isolation),
         latency=spec.venue.latency.window_ns,
+        single_frames=case.explore.frames == "single",
     )
 
 

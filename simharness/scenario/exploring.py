@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from simharness.core.catalog import SEMANTICS, STRATEGIES
+from simharness.core.catalog import FRAMES, SEMANTICS, STRATEGIES
 from simharness.core.time import parse_duration_ns
 from simharness.scenario.element import Element, known
 from simharness.scenario.value import Duration, Options, wrong
@@ -17,6 +17,7 @@ class Search(Element):
 
     strategy: str = "dpor"
     semantics: str = "stock"
+    frames: str = "any"
     faults: int = Field(default=0, ge=0)
     executions: int | None = Field(default=None, ge=1)
     after_violation: int | None = Field(default=None, ge=0)
@@ -54,6 +55,11 @@ class Search(Element):
     @classmethod
     def _known_semantics(cls, value: Any) -> Any:
         return known("semantics", value, tuple(SEMANTICS))
+
+    @field_validator("frames", mode="before")
+    @classmethod
+    def _known_frames(cls, value: Any) -> Any:
+        return known("frames", value, tuple(FRAMES))
 
     @property
     def time_ns(self) -> int | None:

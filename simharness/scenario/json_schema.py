@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simharness.core.catalog import SEMANTICS, STRATEGIES, invariant
+from simharness.core.catalog import FRAMES, SEMANTICS, STRATEGIES, invariant
 from simharness.scenario import names
 from simharness.scenario.value import DURATION_PATTERN, NAME_PATTERN
 
@@ -102,6 +102,7 @@ def _explore() -> Schema:
     search: Schema = {
         "strategy": _documented(STRATEGIES),
         "semantics": _documented(SEMANTICS),
+        "frames": _documented(FRAMES),
         "faults": {**_BUDGET, "description": "how many faults may strike in one execution"},
         "executions": {**_COUNT, "description": "at most so many"},
         "after_violation": {**_BUDGET, "description": "at most so many after the first that violates something"},

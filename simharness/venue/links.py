@@ -62,7 +62,10 @@ class Request:
 class Connection:
     """One live connection of a user stream; made by :meth:`Streams.connect`."""
 
-    __slots__ = ("alive", "alive_key", "on_closed", "on_frame", "process", "sent", "session", "tail_key", "topic")
+    __slots__ = (
+        *("alive", "alive_key", "on_closed", "on_frame", "process", "sent", "session", "tail_key", "topic"),
+        "wanted",
+    )
 
     def __init__(
         self,
@@ -71,12 +74,14 @@ class Connection:
         topic: Topic,
         on_frame: Callable[[VenueEvent], None],
         on_closed: Callable[[], None],
+        wanted: Callable[[], bool] | None,
     ) -> None:
         self.process = process
         self.session = session
         self.topic = topic
         self.on_frame = on_frame
         self.on_closed = on_closed
+        self.wanted = wanted
         self.alive = True
         self.sent = 0
         # Deliveries read it and a disconnect writes it: what is in flight when the line breaks is lost.
@@ -142,6 +147,7 @@ class Streams:
         topic: Topic,
         on_frame: Callable[[VenueEvent], None],
         on_closed: Callable[[], None],
+        wanted: Callable[[], bool] | None = None,
     ) -> Connection:
         """Open a connection: what the venue says from now on reaches ``on_frame``. Nothing earlier is replayed.
 
@@ -150,12 +156,13 @@ class Streams:
             topic: what to listen to.
             on_frame: called in the step that delivers a frame.
             on_closed: called in the step that delivers the news that the connection broke.
+            wanted: whether the client takes a frame now; None if it always does.
         """
         recorder.write(self._topic_keys[topic])
         count = self._opened[session, topic] = self._opened.get((session, topic), 0) + 1
         number = "" if count == 1 else f" #{count}"
         process = name.static(f"stream {session} {topic}{number}")
-        connection = Connection(process, session, topic, on_frame, on_closed)
+        connection = Connection(process, session, topic, on_frame, on_closed, wanted)
         self._connections[topic].append(connection)
         self._broken.discard((session, topic))
         self._monitor.stream_opened(process)
@@ -220,6 +227,8 @@ class Streams:
                 kind=Kind.DELIVER,
                 label=f"stream {connection.topic}: {event.text}",
                 action=partial(self._deliver, connection, connection.sent, event),
+                # What was in flight when the line broke waits for nobody.
+                ready=None if connection.wanted is None else partial(_fits, connection, connection.wanted),
                 own_cascade=True,
                 travels=True,
             )
@@ -228,7 +237,14 @@ class Streams:
     def _send_overlapping(self, connection: Connection, event: VenueEvent) -> None:
         """Deliver a frame once more, as an older connection does that is open for just another moment."""
         process = recorder.fresh(f"stream {connection.topic} overlap")
-        overlap = Connection(process, connection.session, connection.topic, connection.on_frame, connection.on_closed)
+        overlap = Connection(
+            process,
+            connection.session,
+            connection.topic,
+            connection.on_frame,
+            connection.on_closed,
+            connection.wanted,
+        )
         self._monitor.stream_opened(process)
         self._send(overlap, event)
         self._monitor.stream_drains(process)
@@ -296,10 +312,14 @@ class Session:
         return process
 
     def connect(
-        self, topic: Topic, on_frame: Callable[[VenueEvent], None], on_closed: Callable[[], None]
+        self,
+        topic: Topic,
+        on_frame: Callable[[VenueEvent], None],
+        on_closed: Callable[[], None],
+        wanted: Callable[[], bool] | None = None,
     ) -> Connection:
         """Open a user stream at once; see :meth:`Streams.connect`."""
-        connection = self._streams.connect(self.name, topic, on_frame, on_closed)
+        connection = self._streams.connect(self.name, topic, on_frame, on_closed, wanted)
         self._connections.append(connection)
         return connection
 
@@ -361,6 +381,10 @@ def _perform(request: Request, fault: Fault | None) -> Answer:
 
 def _failure(fault: Fault) -> Answer:
     return Answer(refusal=Refusal(fault.refusal), message=fault.about)
+
+
+def _fits(connection: Connection, wanted: Callable[[], bool]) -> bool:
+    return not connection.alive or wanted()
 
 
 def _tell_closed(connection: Connection) -> None:

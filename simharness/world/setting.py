@@ -78,6 +78,7 @@ class Setting:
         driver: of PostgreSQL, ``asyncpg`` or ``psycopg``.
         isolation: default isolation level, None for the engine's own.
         latency: shortest and longest time of a message to or from the venue, in nanoseconds; None: any.
+        single_frames: whether a frame of a stream arrives only while the program waits for one, so never two in one read.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -97,3 +98,4 @@ class Setting:
     driver: str = "asyncpg"
     isolation: str | None = None
     latency: Window | None = None
+    single_frames: bool = False

@@ -125,7 +125,9 @@ class World(LoopExecution):
 
         number = sum(each.partition(" #")[0] == session for each in self._exchanges)
         unique = f"{session} #{number + 1}" if number else session
-        exchange = self._exchanges[unique] = SimExchange(self.loop, self.venue, session=unique)
+        exchange = self._exchanges[unique] = SimExchange(
+            self.loop, self.venue, session=unique, single_frames=self.setting.single_frames
+        )
         return exchange
 
     def abandon_exchanges(self) -> None:

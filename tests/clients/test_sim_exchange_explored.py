@@ -40,6 +40,8 @@ class BotExecution(LoopExecution):
         bots: tuple[Bot, ...],
         faults: tuple[str, ...],
         latency: Window | None = None,
+        *,
+        single_frames: bool = False,
     ) -> None:
         clock = VenueClock()
         super().__init__(clock=clock, faults=1 if faults else 0, latency=latency)
@@ -51,7 +53,9 @@ class BotExecution(LoopExecution):
             prices={PERP: Decimal(100)},
             faults=FaultPlan.of(*faults),
         )
-        self.exchange: Any = self.call(lambda: SimExchange(self.loop, self.venue))
+        self.exchange: Any = self.call(
+            lambda: SimExchange(self.loop, self.venue, single_frames=single_frames)
+        )
         # One list per task: tasks that share one would depend on each other unseen.
         self.answers: list[object] = []
         self.frames: list[object] = []
@@ -84,6 +88,14 @@ def watched_order(run: BotExecution) -> None:
     run.venue.offer_fill("ethusdt-1")
 
 
+def watched_twice(run: BotExecution) -> None:
+    """The second connection is opened when the first has a frame under way that the second will never have."""
+    run.exchange.open_stream(Topic.ORDERS)
+    idle_order(run)
+    run.exchange.open_stream(Topic.ORDERS)
+    run.venue.offer_fill("ethusdt-1")
+
+
 def watched_position(run: BotExecution) -> None:
     run.exchange.open_stream(Topic.POSITIONS)
     open_position(run)
@@ -95,6 +107,12 @@ async def watch_orders(run: BotExecution) -> None:
             run.frames.extend((order["id"], order["filled"]) for order in await run.exchange.watch_orders())
         except ccxt.NetworkError:
             run.frames.append("disconnected")
+
+
+async def follow_orders(run: BotExecution) -> None:
+    """Take the updates one after the other, as they come or as they are handed out together."""
+    while len(run.frames) < 3:
+        run.frames.extend((order["id"], order["filled"]) for order in await run.exchange.watch_orders())
 
 
 async def watch_positions(run: BotExecution) -> None:
@@ -134,6 +152,8 @@ CASES: dict[str, tuple[Callable[[BotExecution], None], tuple[Bot, ...], tuple[st
     "a fault on the links": (open_order, (cancel,), ("reply_lost", "request_lost", "overloaded"), 0),
     "a stream that breaks": (watched_order, (watch_orders, cancel), ("stream_disconnect",), 0),
     "a read that lags": (open_position, (read_positions,), ("lagging_read",), 0),
+    "two connections": (watched_twice, (follow_orders,), (), 0),
+    "two who wait": (watched_order, (watch_orders, follow_orders), ("duplicate_event",), 0),
 }
 
 
@@ -154,6 +174,27 @@ def test_the_reduced_search_finds_what_brute_force_finds(case: str) -> None:
     assert not explorer.statistics.duplicates
     if expected:
         assert len(set(reduced)) == expected
+
+
+@pytest.mark.parametrize("case", [case for case, (_, bots, *_) in CASES.items() if {watch_orders, follow_orders} & {*bots}])
+def test_single_frames_are_orders_that_any_frames_have(case: str) -> None:
+    """Also where two frames compete for the place of the one that is waited for."""
+    prepare, bots, faults, _ = CASES[case]
+
+    def program() -> BotExecution:
+        return BotExecution(prepare, bots, faults, single_frames=True)
+
+    explorer = OptimalExplorer(program)
+    reduced = [execution.outcome() for execution in explorer.executions()]  # type: ignore[attr-defined]  # ours
+    brute = {execution.outcome() for execution in every_execution(program)}  # type: ignore[attr-defined]  # ours
+    assert set(reduced) == brute
+    assert not explorer.statistics.duplicates
+    anyhow = OptimalExplorer(lambda: BotExecution(prepare, bots, faults))
+    outcomes = [execution.outcome() for execution in anyhow.executions()]  # type: ignore[attr-defined]  # ours
+    assert brute <= set(outcomes)
+    assert len(reduced) < len(outcomes)
+    if bots == (follow_orders,):
+        assert brute == set(outcomes)  # it takes what comes together as if it had come apart
 
 
 def test_requests_answers_and_frames_take_the_latency_and_nothing_else_does() -> None:
