@@ -44,7 +44,7 @@ class Inbox:
                 waiter.set_exception(error)
 
     def is_awaited(self) -> bool:
-        """Return whether somebody waits and nothing has arrived for them; reads nothing that a step could be told of."""
+        """Return whether somebody waits and nothing has come; asked between steps, so it leaves no footprint."""
         return self._awaited
 
     async def take(self, wanted: Callable[[VenueEvent], bool]) -> list[VenueEvent]:

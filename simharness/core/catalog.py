@@ -128,7 +128,7 @@ SEMANTICS: dict[str, str] = {
 
 FRAMES: dict[str, str] = {
     "any": "frames of a stream arrive at any moment; a read returns all that have",
-    "single": "a frame arrives only while the program waits for one of its stream, so a read returns one; far fewer orders",
+    "single": "a frame arrives only while the program waits for one, so a read returns one; far fewer orders",
 }
 
 

@@ -30,7 +30,7 @@ ASSUMPTIONS = (
     "the invariants look at what their rules look at, nothing else",
 )
 SINGLE_FRAMES = (
-    "frames: single: a frame arrives only while the program waits for one of its stream, so no read returns two; a program "
+    "frames: single: a frame arrives only while the program waits for one, so no read returns two; a program "
     "that takes the frames of one read one after the other, and waits for nothing in between, comes to no other states"
 )
 

@@ -78,7 +78,7 @@ class Setting:
         driver: of PostgreSQL, ``asyncpg`` or ``psycopg``.
         isolation: default isolation level, None for the engine's own.
         latency: shortest and longest time of a message to or from the venue, in nanoseconds; None: any.
-        single_frames: whether a frame of a stream arrives only while the program waits for one, so never two in one read.
+        single_frames: whether a frame arrives only while the program waits for one, so never two in one read.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)

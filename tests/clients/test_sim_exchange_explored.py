@@ -53,9 +53,7 @@ class BotExecution(LoopExecution):
             prices={PERP: Decimal(100)},
             faults=FaultPlan.of(*faults),
         )
-        self.exchange: Any = self.call(
-            lambda: SimExchange(self.loop, self.venue, single_frames=single_frames)
-        )
+        self.exchange: Any = self.call(lambda: SimExchange(self.loop, self.venue, single_frames=single_frames))
         # One list per task: tasks that share one would depend on each other unseen.
         self.answers: list[object] = []
         self.frames: list[object] = []
@@ -176,7 +174,9 @@ def test_the_reduced_search_finds_what_brute_force_finds(case: str) -> None:
         assert len(set(reduced)) == expected
 
 
-@pytest.mark.parametrize("case", [case for case, (_, bots, *_) in CASES.items() if {watch_orders, follow_orders} & {*bots}])
+@pytest.mark.parametrize(
+    "case", [case for case, (_, bots, *_) in CASES.items() if {watch_orders, follow_orders} & {*bots}]
+)
 def test_single_frames_are_orders_that_any_frames_have(case: str) -> None:
     """Also where two frames compete for the place of the one that is waited for."""
     prepare, bots, faults, _ = CASES[case]

@@ -30,6 +30,10 @@ MISTAKES = {
         "explore: {semantics: stok}",
         "x.yaml:3: unknown semantics 'stok'; did you mean 'stock'?",
     ),
+    "unknown frames": (
+        "explore: {frames: singel}",
+        "x.yaml:3: unknown frames 'singel'; did you mean 'single'?",
+    ),
     "unknown invariant": ("check: [S8, Q55]", "x.yaml:3: unknown invariant 'Q55'; did you mean 'Q5'?"),
     "unknown invariant name": (
         "check:\n- Q1\n- no-spurius-stop",
