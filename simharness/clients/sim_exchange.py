@@ -26,8 +26,9 @@ from simharness.core.footprint import recorder
 from simharness.core.step import Kind
 from simharness.venue.event import BalanceUpdate, ExecutionReport, PositionUpdate, Topic, VenueEvent
 from simharness.venue.gateway import Holding, OrderName, Ticker
-from simharness.venue.links import Answer, Connection, Request
+from simharness.venue.links import Answer, Request
 from simharness.venue.order import Order, Trade
+from simharness.venue.streams import Connection
 from simharness.venue.venue import Venue
 
 Structure = dict[str, Any]

@@ -3,7 +3,7 @@
 from simharness.venue.clock import VenueClock
 from simharness.venue.event import BalanceUpdate, ExecType, ExecutionReport, PositionUpdate, Topic, VenueEvent
 from simharness.venue.ledger import Entry, EntryKind, Ledger
-from simharness.venue.links import Answer, Connection, Request, Session
+from simharness.venue.links import Answer, Request, Session
 from simharness.venue.market import Market
 from simharness.venue.monitor import LegalityMonitor
 from simharness.venue.order import (
@@ -20,6 +20,7 @@ from simharness.venue.position import Position
 from simharness.venue.refusal import Refusal, Rejected
 from simharness.venue.rules import Rules
 from simharness.venue.selector import OrderQuery
+from simharness.venue.streams import Connection
 from simharness.venue.venue import Venue, place_order
 
 __all__ = [

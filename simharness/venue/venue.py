@@ -21,7 +21,7 @@ from simharness.venue.engine import MatchingEngine, share_of
 from simharness.venue.event import ExecutionReport, PositionUpdate, Topic, VenueEvent
 from simharness.venue.gateway import Gateway
 from simharness.venue.ledger import EntryKind, Ledger
-from simharness.venue.links import Request, Session, Streams
+from simharness.venue.links import Request, Session
 from simharness.venue.market import Market
 from simharness.venue.monitor import LegalityMonitor
 from simharness.venue.order import Order, OrderRequest, PositionSide, Trade
@@ -30,6 +30,7 @@ from simharness.venue.refusal import Rejected
 from simharness.venue.rules import Rules
 from simharness.venue.selector import OrderQuery, OrderSelector
 from simharness.venue.store import Store
+from simharness.venue.streams import Streams
 
 
 class Venue:

@@ -31,7 +31,7 @@ from simharness.venue import (
     place_order,
 )
 from simharness.venue.ledger import EntryKind
-from simharness.venue.links import Connection
+from simharness.venue.streams import Connection
 
 ETH, PERP = "ETH/USDT", "ETH/USDT:USDT"
 STREAM, REST = name.static("stream of a test"), name.static("rest of a test")
