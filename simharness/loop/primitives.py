@@ -12,7 +12,6 @@ from asyncio import futures, locks, queues, tasks
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakSet
 
 from simharness.core import name
 from simharness.core.footprint import recorder
@@ -20,7 +19,6 @@ from simharness.loop.futures import KEYED, TrackedFuture, TrackedTask, closure_k
 from simharness.loop.guard import remark
 
 _KEY = "_simharness_key"
-_get = object.__getattribute__
 
 PRIMITIVES: tuple[type, ...] = (
     locks.Lock,
@@ -50,10 +48,16 @@ def _key_of(instance: Any) -> int | None:
     return key
 
 
-# The queues in which SQLAlchemy's pools keep idle connections. Taking one and giving one back commute: which
-# connection it is makes no difference to the program (the seams name a connection after its checkout), unless
-# somebody has to wait for one. asyncio's Queue asks for its loop only to wait.
-_FREE_LISTS: WeakSet[Any] = WeakSet()
+class _FreeList(int):
+    """The key of a queue in which one of SQLAlchemy's pools keeps idle connections.
+
+    Taking one and giving one back commute: which connection it is makes no difference to the program (the seams name a
+    connection after its checkout), unless somebody has to wait for one. asyncio's Queue asks for its loop only to wait.
+    """
+
+    __slots__ = ()
+
+
 _WAITING = "_get_loop"
 
 
@@ -63,59 +67,66 @@ _POOLED = "sqlalchemy."
 
 
 def _touch(instance: Any, attribute: str) -> None:
-    """Record an access of a primitive that is no queue."""
-    try:
-        key = _get(instance, _KEY)
-    except AttributeError:
-        key = _key_of(instance)
-    if key is not None:
-        recorder.writes.add(key)
-
-
-def _touch_queue(instance: Any, attribute: str) -> None:
-    """Record an access of a queue."""
-    if instance not in _FREE_LISTS:
-        _touch(instance, attribute)
-        return
+    """Record an access of a primitive whose key is not an ordinary one."""
     key = _key_of(instance)
-    if attribute != _WAITING:
-        if key is not None and attribute != "_finished":
-            recorder.adds.add(key)
+    if key is None:
         return
-    _FREE_LISTS.discard(instance)
-    _touch(instance, attribute)
+    if type(key) is not _FreeList:
+        recorder.writes.add(key)
+    elif attribute == _WAITING:
+        no_free_list(instance)
+        recorder.writes.add(int(key))
+    elif attribute != "_finished":
+        recorder.adds.add(int(key))
 
 
 def no_free_list(queue: Any) -> None:
     """From now on accesses of this queue do not commute, although a pool keeps its idle connections in it."""
-    _FREE_LISTS.discard(queue)
+    if _is_free_list(queue):
+        object.__setattr__(queue, _KEY, int(object.__getattribute__(queue, _KEY)))
+
+
+def _is_free_list(thing: object) -> bool:
+    return isinstance(thing, queues.Queue) and type(object.__getattribute__(thing, "__dict__").get(_KEY)) is _FreeList
 
 
 def _tracked_class(cls: type) -> dict[str, Any]:
     """Return the special methods that make every attribute access of ``cls`` a write of the instance's key."""
     original_init: Callable[..., None] = cls.__init__  # type: ignore[misc]  # the class itself, not an instance
-    get, put = _get, object.__setattr__
-    touch = _touch_queue if cls is queues.Queue else _touch
+    get, put = object.__getattribute__, object.__setattr__
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 — installed as a special method
         if sys._getframe(1).f_globals.get("__name__", "").startswith(_POOLED):
-            put(self, _KEY, recorder.fresh(cls.__name__) if cls is queues.Queue else None)
-            if cls is queues.Queue:
-                _FREE_LISTS.add(self)
-        elif cls is locks.Event and sys._getframe(2).f_locals.get("self") in _FREE_LISTS:
+            put(self, _KEY, _FreeList(recorder.fresh(cls.__name__)) if cls is queues.Queue else None)
+        elif cls is locks.Event and _is_free_list(sys._getframe(2).f_locals.get("self")):
             put(self, _KEY, None)  # the part of a queue that join() waits for; pools do not
         else:
             put(self, _KEY, recorder.fresh(cls.__name__))
         original_init(self, *args, **options)
 
+    # A queue is asked for nearly forty attributes for one put() and get(), so what is ordinary needs no call here.
     def __getattribute__(self: Any, attribute: str) -> Any:  # noqa: N807 — installed as a special method
         if recorder.active and attribute[:2] != "__":
-            touch(self, attribute)
+            try:
+                key = get(self, _KEY)
+            except AttributeError:
+                key = None
+            if type(key) is int:
+                recorder.writes.add(key)
+            else:
+                _touch(self, attribute)
         return get(self, attribute)
 
     def __setattr__(self: Any, attribute: str, value: Any) -> None:  # noqa: N807 — installed as a special method
         if recorder.active:
-            touch(self, attribute)
+            try:
+                key = get(self, _KEY)
+            except AttributeError:
+                key = None
+            if type(key) is int:
+                recorder.writes.add(key)
+            else:
+                _touch(self, attribute)
         put(self, attribute, value)
 
     return {"__init__": __init__, "__getattribute__": __getattribute__, "__setattr__": __setattr__, KEYED: True}
