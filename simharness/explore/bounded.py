@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 from simharness.core import trace
 from simharness.core.execution import Execution, Program
@@ -89,11 +90,14 @@ class ReversalSearch(BoundedSearch):
     def executions(self) -> Iterator[Execution]:
         """Yield one execution for every reversal and for every other answer to a data choice."""
         level: list[Moves] = [()]
+        tried: set[bytes] = set()
         for number in range(self._bound + 1):
             following: list[Moves] = []
             pending = deque(level)
             while pending:
-                execution = self._run(pending.popleft())
+                head = pending.popleft()
+                # Executions that share a beginning ask for the same changes to it.
+                execution = self._run(head) if _is_new(head, tried) else None
                 if execution is None:
                     continue
                 try:
@@ -103,6 +107,8 @@ class ReversalSearch(BoundedSearch):
                     steps = execution.steps
                 finally:
                     execution.close()
+                for known in _led_to(steps, head):
+                    _is_new(known, tried)
                 if new:
                     pending.extend(_other_answers(steps))
                     following.extend(_reversals(steps, order))
@@ -129,6 +135,25 @@ class ReversalSearch(BoundedSearch):
             execution.close()
             raise
         return execution
+
+
+def _is_new(head: Moves, tried: set[bytes]) -> bool:
+    """Take note of a beginning; return whether it was not tried before. A digest stands for it, to keep memory small."""
+    digest = blake2b(repr(head).encode(), digest_size=16).digest()
+    if digest in tried:
+        return False
+    tried.add(digest)
+    return True
+
+
+def _led_to(steps: Sequence[Step], head: Moves) -> Iterator[Moves]:
+    """Yield the longer beginnings, each up to an answer, that lead to the same execution as ``head`` has led to."""
+    moves = path_of(steps)
+    start, given = (len(head) - 1, len(head[-1][1])) if head else (0, 0)
+    for position in range(start, len(steps)):
+        process, values = moves[position]
+        for count in range(given if position == start else 1, len(values) + 1):
+            yield (*moves[:position], (process, values[:count]))
 
 
 def _reversals(steps: Sequence[Step], order: HappensBefore) -> Iterator[Moves]:

@@ -67,6 +67,18 @@ def test_delays_count_how_many_processes_a_schedule_passes_over(name: str) -> No
         assert search.statistics.executions == sum(by_delays[delays] for delays in range(bound + 1))
 
 
+async def three_questions() -> list[int]:
+    """Ask one after the other."""
+    world = simharness.world()
+    return [await world.call(lambda: world.choose(("no", "yes"))) == "yes" for _ in range(3)]
+
+
+def test_a_beginning_is_executed_once() -> None:
+    """Eight ways to answer: each execution asks for the changes to what it shares with the others, and gets them once."""
+    result = simharness.explore(three_questions, reversals=2)
+    assert (result.traces, result.executions) == (8, 8)
+
+
 async def out_of_order() -> str:
     """Return the order in which three calls reach the outside."""
     world = simharness.world()
