@@ -1,10 +1,11 @@
 """`versioned-intent`, the policy that ships.
 
 An open is known from before its order is sent, as an intent that only this policy reads. Position
-reports carry whole values, so of those that arrive before the position exists only the newest has to be
-kept. When the entry order has ended, position and newest report are merged and become visible in one
-step without an await. Reports never go back behind the exchange's sequence or time, and every way out of
-an open removes what it had left.
+reports carry whole values, so of those that arrive during the open only the newest has to be kept. When
+the entry order has ended, the position becomes visible as the order made it; the newest report is merged
+into it twice, before it is stored as open and when the open ends, each time in one step without an await.
+Reports never go back behind the exchange's sequence or time, and every way out of an open removes what
+it had left.
 
 One writer works on a symbol at a time. What events tell meanwhile is taken into memory at once and left
 for that writer to store before he is done, so that events neither wait for him nor compete with him for
@@ -85,29 +86,39 @@ class VersionedIntent(RegistrationPolicy):
         self.intents[symbol].position_id = position_id
 
     def filled(self, state: PositionState, report: OrderReport) -> None:
-        """Merge the newest report into the position and make it visible, at once and complete."""
+        """Make the position visible, as its entry order made it."""
         state.status = PositionStatus.OPENING
         state.entered_at_ms = report.since_ms
         state.version = Version(time_ms=report.time_ms)
-        intent = self.intents[state.symbol]
-        latest = intent.latest
-        if latest is not None and state.may_mean(latest):
-            state.seen_open = intent.seen_open
+        self.manager.positions[state.symbol] = state
+
+    def _merge(self, state: PositionState) -> None:
+        """Take over the newest report that has come during the open."""
+        intent = self.intents.get(state.symbol)
+        if intent is None or (latest := intent.latest) is None:
+            return
+        intent.latest = None
+        if state.may_mean(latest):
+            # An old report has no news, but it proves that a later "flat" is about this position.
+            state.seen_open = state.seen_open or intent.seen_open
             if self.is_current(state, latest):
                 state.apply(latest)
-        self.manager.positions[state.symbol] = state
+                self._changed.add(state.symbol)
 
     async def register(self, state: PositionState) -> None:
         """Declare the visible position finished; one that was opened without this manager becomes visible now."""
         state.status = PositionStatus.ACTIVE
+        self._merge(state)
         self.intents.pop(state.symbol, None)
         self.manager.positions.setdefault(state.symbol, state)
         self._count(state.symbol)
 
     def abandon(self, symbol: str) -> None:
         """Remove the intent and its position, unless a rollback could not close it and must be tried again."""
-        intent = self.intents.pop(symbol, None)
         state = self.manager.positions.get(symbol)
+        if state is not None:
+            self._merge(state)
+        intent = self.intents.pop(symbol, None)
         if intent is not None and state is not None and state.id == intent.position_id:
             if state.status is PositionStatus.CLOSING:
                 logger.error("%s: position %s could not be rolled back; the next sync tries again", symbol, state.id)
@@ -121,17 +132,15 @@ class VersionedIntent(RegistrationPolicy):
             await work
 
     def take(self, update: PositionUpdate) -> Work | None:
-        """Apply a report that is newer than what is known; keep it with the intent if there is no position yet."""
-        state = self.manager.positions.get(update.symbol)
+        """Apply a report that is newer than what is known; during an open, keep it with the intent."""
         intent = self.intents.get(update.symbol)
-        if state is not None:
-            # An old report has no news, but it proves that a later "flat" is about this position.
+        if intent is not None:
+            intent.fold(update)
+        elif (state := self.manager.positions.get(update.symbol)) is not None:
             state.seen_open = state.seen_open or (update.says_open and state.may_mean(update))
             if self.is_current(state, update):
                 state.apply(update)
                 return self._follow_up(state)
-        elif intent is not None:
-            intent.fold(update)
         else:
             logger.debug("%s: a report on a position that is not ours (yet)", update.symbol)
         return None
@@ -139,8 +148,6 @@ class VersionedIntent(RegistrationPolicy):
     def _follow_up(self, state: PositionState) -> Work | None:
         """Return what is left to do after a report was applied, if nobody is at work on the symbol who does it."""
         self._changed.add(state.symbol)
-        if state.symbol in self.intents:
-            return None
         if state.is_flat or trailing_stop(state) is not None:
             return self.manager.after_update(state)
         return self._storing(state.symbol)
@@ -216,6 +223,7 @@ class VersionedIntent(RegistrationPolicy):
 
     async def activate(self, state: PositionState) -> None:
         """Write status and newest values; the caller is the symbol's writer."""
+        self._merge(state)
         self._changed.discard(state.symbol)
         await super().activate(state)
 
