@@ -138,7 +138,7 @@ class ReversalSearch(BoundedSearch):
 
 
 def _is_new(head: Moves, tried: set[bytes]) -> bool:
-    """Take note of a beginning; return whether it was not tried before. A digest stands for it, to keep memory small."""
+    """Take note of a beginning; return whether it is new. A digest stands for it, to keep memory small."""
     digest = blake2b(repr(head).encode(), digest_size=16).digest()
     if digest in tried:
         return False

@@ -74,7 +74,7 @@ async def three_questions() -> list[int]:
 
 
 def test_a_beginning_is_executed_once() -> None:
-    """Eight ways to answer: each execution asks for the changes to what it shares with the others, and gets them once."""
+    """Eight ways to answer; executions that share a beginning ask for the same changes to it, and get them once."""
     result = simharness.explore(three_questions, reversals=2)
     assert (result.traces, result.executions) == (8, 8)
 
