@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from simharness.errors import ScenarioError
 from simharness.invariants.registry import all_rules
 from simharness.world.commands import check_targets
-from simharness.world.setting import Command, Given, Setting
+from simharness.world.setting import DRIVERS, Command, Given, Setting
 
 if TYPE_CHECKING:
     from simharness.scenario.case import Case
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # Matrix keys that the world understands; all others are options of the system.
 _WORLD_KEYS = ("database", "driver", "isolation")
 _OF_A_SYSTEM = ("watched", "create", "build", "snapshot", "subject_of", "variables")
-_DRIVERS = ("asyncpg", "psycopg")
 
 
 def setting_of(case: Case) -> Setting:
@@ -62,10 +61,10 @@ def setting_of(case: Case) -> Setting:
 
 
 def _driver(case: Case) -> str:
-    driver = case.values.get("driver", _DRIVERS[0])
-    if driver not in _DRIVERS:
+    driver = case.values.get("driver", DRIVERS[0])
+    if driver not in DRIVERS:
         raise ScenarioError(
-            f"{case.scenario.where('matrix')}: unknown driver {driver!r}; known are {', '.join(_DRIVERS)}"
+            f"{case.scenario.where('matrix')}: unknown driver {driver!r}; known are {', '.join(DRIVERS)}"
         )
     return driver
 

@@ -8,12 +8,12 @@ from itertools import product
 from typing import Any
 
 from simharness.core.catalog import INVARIANTS
+from simharness.core.suggest import unknown
 from simharness.core.token import decode, subject_of
 from simharness.errors import ScenarioError, TokenError
 from simharness.scenario.exploring import Search
 from simharness.scenario.factory import import_factory
 from simharness.scenario.model import Database, Expectation, Spec
-from simharness.scenario.suggest import unknown
 
 DATABASE = "database"
 

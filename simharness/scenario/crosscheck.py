@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import prod
 
+from simharness.core.suggest import unknown
 from simharness.scenario import names
 from simharness.scenario.case import DATABASE
 from simharness.scenario.model import Expectation, Spec
 from simharness.scenario.problem import Place
-from simharness.scenario.suggest import unknown
 
 Problem = tuple[Place, str]
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from simharness.scenario.suggest import unknown
+from simharness.core.suggest import unknown
 from simharness.scenario.value import wrong
 
 

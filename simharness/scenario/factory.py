@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from simharness.core.suggest import closest
 from simharness.errors import ScenarioError
-from simharness.scenario.suggest import closest
 
 
 def import_factory(system: str, where: str) -> Callable[..., Any]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simharness.core.suggest import closest
 from simharness.errors import ScenarioError
 from simharness.scenario.document import read
-from simharness.scenario.suggest import closest
 
 _SUFFIXES = (".yaml", ".yml")
 

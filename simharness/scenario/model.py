@@ -7,12 +7,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
+from simharness.core.suggest import closest, unknown
 from simharness.core.time import parse_duration_ns
 from simharness.faults.registry import find_fault
 from simharness.scenario import names
 from simharness.scenario.element import Element, known
 from simharness.scenario.exploring import Explore
-from simharness.scenario.suggest import closest, unknown
 from simharness.scenario.value import Check, Checks, Dimension, Duration, InvariantId, Name, Options, wrong
 
 _COMPANIONS = ("body", "args", "name", "after")

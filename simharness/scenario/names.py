@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from simharness.core import catalog
 from simharness.faults.registry import all_faults
+from simharness.world.setting import ENGINES, ISOLATION
+
+__all__ = ["ACTIONS", "ENGINES", "ISOLATION", "MARKETS", "METHODS", "VERDICTS", "fault_names", "invariant_words"]
 
 MARKETS: tuple[str, ...] = ("scripted",)
-ENGINES: tuple[str, ...] = ("sqlite", "postgresql")
-ISOLATION: tuple[str, ...] = ("read committed", "repeatable read", "serializable")
 VERDICTS: tuple[str, ...] = ("proven", "passed", "violated", "inconclusive")
 METHODS: tuple[str, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # What shipped systems understand; a system of the user's may understand more.

@@ -7,10 +7,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from simharness.core.suggest import unknown
 from simharness.errors import ScenarioError
 from simharness.scenario.document import Table, line_of
 from simharness.scenario.model import Spec
-from simharness.scenario.suggest import unknown
 
 Place = tuple[str | int, ...]
 

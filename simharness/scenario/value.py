@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from simharness.core.catalog import invariant
+from simharness.core.suggest import unknown
 from simharness.core.time import parse_duration_ns
 from simharness.scenario import names
-from simharness.scenario.suggest import unknown
 
 DURATION_PATTERN = r"^\s*\d+(\.\d+)?\s*(ns|us|ms|s|m|h)\s*$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

@@ -8,6 +8,10 @@ from typing import Any
 
 from simharness.core.step import Window
 
+ENGINES: tuple[str, ...] = ("sqlite", "postgresql")
+ISOLATION: tuple[str, ...] = ("read committed", "repeatable read", "serializable")
+DRIVERS: tuple[str, ...] = ("asyncpg", "psycopg")
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
