@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from simharness.database.postgresql.asyncpg_pool import AsyncpgPools
+
 
 class AsyncpgSeam:
     """Keeps these timers away while an execution runs."""
@@ -17,6 +19,7 @@ class AsyncpgSeam:
     def __init__(self) -> None:
         self._original: Any = None
         self._compat: Any = None
+        self._pools = AsyncpgPools()
 
     def begin(self) -> None:
         """Patch asyncpg."""
@@ -26,6 +29,7 @@ class AsyncpgSeam:
         self._compat = connection.compat
         connection._StatementCache._set_entry_timeout = _keep
         connection.compat = _UntimedConnect(self._compat)
+        self._pools.begin()
 
     def end(self) -> None:
         """Put asyncpg back as it was."""
@@ -33,6 +37,7 @@ class AsyncpgSeam:
 
         connection._StatementCache._set_entry_timeout = self._original
         connection.compat = self._compat
+        self._pools.end()
 
 
 class _UntimedConnect:
