@@ -1,13 +1,15 @@
 """Who acts: the timeline lane of the running task, and the line of the program that called.
 
 The world sets :data:`watched` to the packages under test and gives each task that it starts a lane through
-:data:`current_lane`; asyncio copies the context into every task, so a lane is inherited.
+:data:`current_lane`; asyncio copies the context into every task, so a lane is inherited. Plain programs have a lane for
+each task: they set :data:`namer`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import PurePath
 
@@ -15,6 +17,14 @@ current_lane: ContextVar[str] = ContextVar("current_lane", default="program")
 
 # The packages whose lines a timeline names; set by the world before an execution starts.
 watched: tuple[str, ...] = ()
+
+# Names the lane of the running task where the context does not; set before an execution starts.
+namer: Callable[[], str] | None = None
+
+
+def acting() -> str:
+    """Return the lane of the running task."""
+    return current_lane.get() if namer is None else namer()
 
 
 def caller(packages: tuple[str, ...] | None = None) -> str | None:

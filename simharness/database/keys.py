@@ -61,6 +61,11 @@ class DatabaseKeys:
         for rows in accesses.reads + accesses.parents:
             record(self.visible(rows.table), rows.rows, write=False)
 
+    def record_look(self) -> None:
+        """Record a read of all that is committed: it depends on whatever is published."""
+        recorder.read(self.everything)
+        recorder.read(self.commits)
+
     def record_published(self, accesses: Accesses) -> None:
         """Record that written rows became visible to others."""
         if accesses.everything:

@@ -15,10 +15,12 @@ from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import event
+from sqlalchemy.event.attr import _CompoundListener
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Mapper
 from sqlalchemy.pool import Pool, QueuePool
 
+from simharness.core import name
 from simharness.core.footprint import recorder
 
 
@@ -41,18 +43,38 @@ _warming: ContextVar[bool] = ContextVar("warming up", default=False)
 # Below SQLAlchemy's own limit (5 kept and 10 more) a pool is meant to run out, and who has to wait matters.
 _ROOMY = 15
 
+# Who opens the first connection of an engine, and who waits until it has been asked what server this is.
+_FIRST = name.static("first connections")
+
 
 class Pools:
     """What is known of the program's pools while it is explored.
 
     Args:
         ordinary: is called with a queue whose accesses do not commute.
+
+    Attributes:
+        exploring: whether what happens now is explored.
+        cold: whether engines may open their first connection while they are explored.
+        holes: what is invisible to the reduction, one sentence each.
+        exact: why all pools are tracked like any queue, one sentence; empty if they are not.
     """
 
     def __init__(self, ordinary: Callable[[Any], None]) -> None:
         self._ordinary = ordinary
-        self.exploring = False
+        self.exploring = self.cold = False
         self.holes: set[str] = set()
+        self.exact: set[str] = set()
+
+    def settle(self) -> None:
+        """After a first execution: track all pools exactly from now on if the usual way has left a hole."""
+        if self.holes:
+            self.holes.clear()
+            self.exact.add(
+                "connection pools are tracked like any queue, for one had nothing left to hand out; with as many "
+                "connections as can be in use at once, opened before others use the pool, fewer orders matter: "
+                "simharness.database.pool.warm_up(engine, N)"
+            )
 
     def before_checkout(self, pool: QueuePool) -> None:
         """Decide how the pool is tracked, and notice when it has nothing left to hand out."""
@@ -60,7 +82,7 @@ class Pools:
         if not isinstance(queue, asyncio.Queue):
             return  # of a synchronous engine
         limit = pool.size() + pool._max_overflow if pool._max_overflow > -1 else None
-        if limit is not None and limit < _ROOMY:
+        if self.exact or (limit is not None and limit < _ROOMY):
             self._ordinary(queue)
             return
         # Keeps what it once opened: who gives back the connection too many would have to close it, which takes steps,
@@ -68,6 +90,19 @@ class Pools:
         queue._maxsize = 0  # type: ignore[attr-defined]  # what its constructor was given
         if self.exploring and recorder.active and queue.empty() and not _warming.get():
             self._look_dry(pool, limit)
+
+    def is_known(self, listeners: Any) -> bool:
+        """Return whether an engine has had its first connection; who asks depends on who opened it.
+
+        Args:
+            listeners: SQLAlchemy's own, of the event ``connect`` of the engine's pool.
+        """
+        if not self.cold:
+            return True
+        known = bool(getattr(listeners, "_exec_w_sync_once", False))
+        if recorder.active:
+            (recorder.read if known else recorder.write)(_FIRST)
+        return known
 
     def _look_dry(self, pool: QueuePool, limit: int | None) -> None:
         if limit is not None and pool._overflow >= pool._max_overflow:
@@ -95,28 +130,39 @@ def commuting_checkouts(ordinary: Callable[[Any], None]) -> Iterator[Pools]:
     """
     pools = Pools(ordinary)
     get, create, shrink = QueuePool._do_get, Pool._create_connection, QueuePool._dec_overflow
+    initialise = _CompoundListener._exec_w_sync_on_first_run
 
     def do_get(pool: QueuePool) -> Any:
         pools.before_checkout(pool)
         return get(pool)
 
     def create_connection(pool: Pool) -> Any:
-        # Only what opens at once: with a server the step ends meanwhile, and would lose its footprint.
-        with recorder.aside() if _opens_at_once(pool) else nullcontext():
+        # Only what opens at once: otherwise the step ends meanwhile, and would lose its footprint.
+        at_once = pools.is_known(pool.dispatch.connect) and _opens_at_once(pool)
+        with recorder.aside() if at_once else nullcontext():
             return create(pool)
 
     def dec_overflow(pool: QueuePool) -> Any:
         pool._pool.qsize()  # touches the queue: how many there may be is read with it, but changed in another step
         return shrink(pool)
 
+    def exec_w_sync_on_first_run(listeners: Any, *arguments: Any, **options: Any) -> None:
+        # The lock that it takes has no key: all others of SQLAlchemy belong to one connection.
+        known = pools.is_known(listeners)
+        initialise(listeners, *arguments, **options)
+        if not known and recorder.active:
+            recorder.write(_FIRST)
+
+    patches: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (QueuePool, "_do_get", do_get),
+        (Pool, "_create_connection", create_connection),
+        (QueuePool, "_dec_overflow", dec_overflow),
+        (_CompoundListener, "_exec_w_sync_on_first_run", exec_w_sync_on_first_run),
+    )
     with ExitStack() as undo:
-        for owner, name, method in (
-            (QueuePool, "_do_get", do_get),
-            (Pool, "_create_connection", create_connection),
-            (QueuePool, "_dec_overflow", dec_overflow),
-        ):
-            undo.callback(setattr, owner, name, getattr(owner, name))
-            setattr(owner, name, method)
+        for owner, attribute, method in patches:
+            undo.callback(setattr, owner, attribute, getattr(owner, attribute))
+            setattr(owner, attribute, method)
         yield pools
 
 

@@ -9,12 +9,14 @@ from simharness.core.time import parse_duration_ns, seconds_to_ns
 from simharness.explore.campaign import Limits
 from simharness.explore.latency import possible
 from simharness.explore.places import refollow
+from simharness.program.database import DatabaseChoice
 from simharness.program.execution import Check, Checks, ProgramFunction
 from simharness.program.result import Replayed, Result
 from simharness.program.search import Plan
-from simharness.program.setup import Setup
+from simharness.program.setup import Setup, Terms
 from simharness.program.stage import program_staged
 from simharness.program.verdicts import result_of
+from simharness.world.schema import Schema
 
 
 def explore(
@@ -33,6 +35,8 @@ def explore(
     reversals: int | None = None,
     delays: int | None = None,
     jobs: int = 1,
+    database: DatabaseChoice | None = None,
+    schema: Schema | None = None,
 ) -> Result:
     """Run a program under every order in which replies, events and timers can arrive.
 
@@ -66,21 +70,30 @@ def explore(
         jobs: how many processes share a ``dpor`` search that turns out to take a while. They import the program and
             the check by name; a script has to ask for them below ``if __name__ == "__main__"``. With a check for each
             part, or a bound, one process explores.
+        database: what the program connects to: ``sqlite``, ``postgresql``, or a mapping with some of the keys
+            ``engine``, ``url`` (a PostgreSQL server of yours), ``isolation`` (the default level), ``lock_timeout``
+            (virtual time, such as ``5s``) and ``driver`` (which one ``world().database.url`` names). The program opens
+            its connections itself, by ``world().database.url`` or ``.dsn``; on PostgreSQL any other host will do.
+        schema: makes the tables and the rows that every execution starts with: SQL, a sequence of statements, or a
+            function that gets a synchronous connection of SQLAlchemy, such as ``metadata.create_all``.
 
     Returns:
         What was found. An exception in the program, in a task that nobody awaits, or in ``check`` is a violation.
 
     Raises:
-        ScenarioError: there is no such strategy, or a duration makes no sense.
-        Nondeterminism: something outside of the simulation influenced the program.
+        ScenarioError: there is no such strategy or database, its extra is not installed, its schema is refused, or a
+            duration makes no sense.
+        Nondeterminism: something outside of the simulation influenced the program, or it connects to what nobody
+            serves.
         SelfCheckFailed: the exploration is not sound for this program; the message names the hole.
     """
-    terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency, "instrument": instrument}
+    terms: Terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency}
+    terms |= {"instrument": instrument, "database": database, "schema": schema}
     limits = Limits(executions, _wall_time_ns(time))
     plan = Plan(strategy, limits, seed, reversals, delays, jobs)
     with program_staged(Setup.of(program, check, **terms)) as stage:
         found = plan.search(stage)
-        result = result_of(stage, found, strategy)
+        result = result_of(stage, found, plan)
     if found.campaign.interrupted:
         raise KeyboardInterrupt
     return result
@@ -96,6 +109,8 @@ def replay(
     faults: int = 0,
     horizon: str | None = None,
     latency: tuple[str, str] | None = None,
+    database: DatabaseChoice | None = None,
+    schema: Schema | None = None,
 ) -> Replayed:
     """Run the schedule of a token once more; if the code has changed, by what was to happen in place of what.
 
@@ -105,12 +120,13 @@ def replay(
         check: as it was given to :func:`explore`; and so on for the other arguments.
 
     Raises:
-        ScenarioError: a duration makes no sense.
-        TokenError: the token is damaged or belongs to another program.
+        ScenarioError: a duration makes no sense, or there is no such database.
+        TokenError: the token is damaged or belongs to another program or database.
         ReplayDiverged: the program does not offer what the schedule asks for, and the token knows no places.
         Nondeterminism: the same choices lead to different traces.
     """
-    terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency, "instrument": instrument}
+    terms: Terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency}
+    terms |= {"instrument": instrument, "database": database, "schema": schema}
     setup = Setup.of(program, check, **terms)
     decoded = setup.decoded(token)
     with program_staged(setup) as stage:

@@ -7,9 +7,11 @@ from typing import Literal
 from simharness.core.verdict import Counterexample
 from simharness.explore.latency import possible, realised
 from simharness.explore.recording import contrast, record
+from simharness.program.database import DatabaseChoice
 from simharness.program.execution import Check, Checks, ProgramFunction
-from simharness.program.setup import Setup
+from simharness.program.setup import Setup, Terms
 from simharness.program.stage import program_staged
+from simharness.world.schema import Schema
 
 
 def timeline(
@@ -22,6 +24,8 @@ def timeline(
     faults: int = 0,
     horizon: str | None = None,
     latency: tuple[str, str] | None = None,
+    database: DatabaseChoice | None = None,
+    schema: Schema | None = None,
     width: int = 100,
     ascii_only: bool = False,
     full: bool = False,
@@ -40,14 +44,15 @@ def timeline(
         The timeline; one sentence if the violation no longer happens, or cannot with this latency.
 
     Raises:
-        ScenarioError: a duration makes no sense.
-        TokenError: the token is damaged or belongs to another program.
+        ScenarioError: a duration makes no sense, or there is no such database.
+        TokenError: the token is damaged or belongs to another program or database.
         ReplayDiverged: the program does not offer what the schedule asks for.
     """
     # Late: rich need not be there to explore.
     from simharness.report.timeline import Heading, to_text
 
-    terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency, "instrument": instrument}
+    terms: Terms = {"semantics": semantics, "faults": faults, "horizon": horizon, "latency": latency}
+    terms |= {"instrument": instrument, "database": database, "schema": schema}
     setup = Setup.of(program, check, **terms)
     decoded = setup.decoded(token)
     name = setup.name
@@ -68,5 +73,6 @@ def timeline(
             len(failing.schedule.deviations),
         )
         passing = contrast(stage.program, failing, finding.kind, timed=timed)
-    heading = Heading(name, replay=f"simharness.replay({name}, '{{token}}')")
+    on = "" if setup.database is None else f", database={setup.database.engine!r}"
+    heading = Heading(name, replay=f"simharness.replay({name}, '{{token}}'{on})")
     return to_text(failing, passing, heading, counterexample, width=width, ascii_only=ascii_only, full=full)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane, name
 from simharness.core.footprint import PYHEAP, Footprint, recorder
@@ -14,8 +15,13 @@ from simharness.instrument import Instrumenter
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution
 from simharness.loop.futures import is_done, unseen_exception
-from simharness.program.narration import narrate
+from simharness.loop.garbage import silence
+from simharness.program.database import Database
+from simharness.program.narration import narrate, running_actor
 from simharness.program.world import World, enter_world
+
+if TYPE_CHECKING:
+    from simharness.world.databases import Port
 
 ProgramFunction = Callable[[], Coroutine[Any, Any, Any]]
 Check = Callable[[Any], object]
@@ -35,6 +41,7 @@ class ProgramExecution(LoopExecution):
         instrumenter: names the objects of the program; None without heap tracking.
         opaque: whether every step of the program counts as touching the whole heap.
         packages: whose lines timelines name.
+        database: put back to its start and served; None without one.
         options: see ``LoopExecution``.
     """
 
@@ -46,6 +53,7 @@ class ProgramExecution(LoopExecution):
         instrumenter: Instrumenter | None = None,
         opaque: bool = False,
         packages: tuple[str, ...] = (),
+        database: Port | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -56,10 +64,15 @@ class ProgramExecution(LoopExecution):
         self._instrumenter = instrumenter
         if instrumenter is not None:
             instrumenter.begin_execution()
-        lane.watched = packages
-        world = World(self.loop)
+        lane.watched, lane.namer = packages, running_actor
+        self._port = database
+        self._database: Database | None = None
+        if database is not None:
+            database.begin_execution(self.loop)
+            self._database = Database(database)
+        world = World(self.loop, self._database)
         self.call(lambda: enter_world(world))
-        self._main = self.spawn(program())
+        self._main: asyncio.Task[Any] = self.spawn(program())
 
     def after_action(self, item: Item) -> None:
         """Charge the whole heap where nobody knows what a step touched."""
@@ -69,18 +82,36 @@ class ProgramExecution(LoopExecution):
 
     def close(self) -> None:
         """Drop everything, also half-way."""
+        if self._port is not None and self._database is not None:
+            # First the real handles: closing coroutines would otherwise still talk to them.
+            self._database.end()
+            self._port.close_execution()
         super().close()
+        if self._port is not None:
+            self._forget_connections()
         if self._instrumenter is not None:
             self._instrumenter.end_execution()
 
+    def _forget_connections(self) -> None:
+        from simharness.database.pool import empty_kept_pools
+
+        with silence():
+            # What the program returned may hold connections, which complain about being dropped: nobody listens here.
+            self.__dict__.pop("_main", None)
+            empty_kept_pools()
+
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return what the program returned (called, if it is a callable) and every exception that it caused."""
-        outcome, findings = self._judge([self._exception(error) for error in self._errors()])
+        # In the context of the program: outcome and checks ask for its world.
+        outcome, findings = self._context.run(self._judge, [self._exception(error) for error in self._errors()])
         return outcome, (*findings, *self.remarks)
 
     def _judge(self, findings: list[Finding]) -> tuple[Any, tuple[Finding, ...]]:
         if not is_done(self._main):
-            findings.append(Finding("deadlock", "the program waits for ever: nothing that could wake it up is left"))
+            waits = [] if self._port is None else self._port.waits()
+            told = "".join(f"; {each}" for each in waits)
+            message = f"the program waits for ever: nothing that could wake it up is left{told}"
+            findings.append(Finding("deadlock", message))
             return None, tuple(findings)
         if isinstance(self._check, Mapping):
             return self._conclude_parts(self._check, findings)

@@ -50,7 +50,7 @@ def note_call(label: str) -> str:
     """Note that the running task asks the outside for something; return its lane."""
     if not recorder.narrating:
         return PROGRAM
-    actor = _running_actor()
+    actor = running_actor()
     recorder.note(lambda: Operation(actor, f"call {short(label)}", OUTSIDE, lane.caller(), "send"))
     return actor
 
@@ -73,7 +73,7 @@ def note_frame(label: str, frame: Any) -> None:
 
 def note_wait(label: str) -> None:
     """Note that the running task waits for a frame."""
-    recorder.note(lambda: Operation(_running_actor(), f"waits for a {label}", source=lane.caller()))
+    recorder.note(lambda: Operation(running_actor(), f"waits for a {label}", source=lane.caller()))
 
 
 def short(label: str) -> str:
@@ -82,8 +82,12 @@ def short(label: str) -> str:
     return f"{outer[-1]}.{last}" if last == "<lambda>" and outer else last
 
 
-def _running_actor() -> str:
-    task = asyncio.current_task()
+def running_actor() -> str:
+    """Return the lane of the task that runs now."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # what no loop of ours runs
+        return PROGRAM
     return PROGRAM if task is None else _lane_of(task)
 
 

@@ -41,4 +41,4 @@ class ProgramOpener:
 @contextmanager
 def _opened(opener: ProgramOpener) -> Iterator[Workplace]:
     with program_staged(opener.setup) as stage:
-        yield Workplace(partial(stage.program, opener.strikes), as_key)
+        yield Workplace(partial(stage.program, opener.strikes), as_key, stage.notes)

@@ -52,6 +52,7 @@ class Plan:
         if search is None:
             search = ComponentSearch(start) if by_component else build(self.strategy, start, seed=self.seed)
         if self.jobs > 1 and isinstance(search, DporSearch):
-            search = ParallelSearch(start, ProgramOpener(stage.setup, budget), self.jobs, search)
+            opener = ProgramOpener(stage.setup, budget)
+            search = ParallelSearch(start, opener, self.jobs, search, learn=stage.learn)
         stock, timed = stage.setup.semantics is Semantics.STOCK, stage.setup.latency is not None
         return Campaign(start, search, self.limits, stock=stock, timed=timed, started_s=self.begun_s)

@@ -10,7 +10,11 @@ from simharness.core.time import parse_duration_ns
 from simharness.core.token import Token, decode, subject_of
 from simharness.errors import ScenarioError, TokenError
 from simharness.loop.execution import Semantics
+from simharness.program.database import DatabaseTerms
 from simharness.program.execution import Check, Checks, ProgramFunction
+
+# Arguments of ``explore`` as the user gave them, by name.
+Terms = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Setup:
         horizon: timers later than this never fire, such as ``10m``; None for no horizon.
         latency: the shortest and the longest time of a message, such as ``("5ms", "80ms")``; None for any time.
         instrument: packages whose heap is tracked, besides the module of the program.
+        database: what the program gets; None for nothing.
     """
 
     function: ProgramFunction
@@ -34,19 +39,18 @@ class Setup:
     horizon: str | None = None
     latency: tuple[str, str] | None = None
     instrument: tuple[str, ...] = ()
+    database: DatabaseTerms | None = None
 
     @classmethod
     def of(cls, function: ProgramFunction, check: Check | Checks | None, **terms: Any) -> Setup:
         """Return a setup from what a user gave.
 
         Raises:
-            ScenarioError: a duration makes no sense.
+            ScenarioError: a duration makes no sense, or there is no such database.
         """
-        setup = cls(
-            function,
-            check,
-            **{**terms, "semantics": Semantics(terms["semantics"]), "instrument": tuple(terms["instrument"])},
-        )
+        database = DatabaseTerms.of(terms.pop("database"), terms.pop("schema"))
+        terms |= {"semantics": Semantics(terms["semantics"]), "instrument": tuple(terms["instrument"])}
+        setup = cls(function, check, database=database, **terms)
         _ = setup.horizon_ns, setup.window  # now, not in the middle
         return setup
 
@@ -80,18 +84,21 @@ class Setup:
     @property
     def subject(self) -> int:
         """What tokens of this program carry."""
-        return subject_of("program", self._plain.__qualname__)
+        # Another database offers other statements to the schedule, so its tokens are others.
+        engine = [] if self.database is None else [f"database={self.database.engine}"]
+        return subject_of("program", self._plain.__qualname__, *engine)
 
     def decoded(self, token: str) -> Token:
         """Return what a token of this program says.
 
         Raises:
-            TokenError: it is damaged, or that of another program.
+            TokenError: it is damaged, or that of another program or database.
         """
         decoded = decode(token)
         if decoded.subject != self.subject:
+            on = "without a database" if self.database is None else f"on {self.database.engine}"
             raise TokenError(
-                f"the token belongs to another program than {self._plain.__module__}.{self._plain.__qualname__}"
+                f"the token belongs to another program than {self._plain.__module__}.{self._plain.__qualname__} {on}"
             )
         return decoded
 

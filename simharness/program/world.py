@@ -13,6 +13,8 @@ from simharness.core.agenda import Agenda, WorldEvent
 from simharness.core.choice import ChoicePoint
 from simharness.core.footprint import recorder
 from simharness.core.step import Kind
+from simharness.loop.guard import refused
+from simharness.program.database import Database
 from simharness.program.narration import note_answer, note_call, note_execution, note_frame, note_wait
 
 T = TypeVar("T")
@@ -25,12 +27,27 @@ class World:
 
     Args:
         agenda: where world events go.
+        database: of this execution; None without one.
     """
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Agenda, database: Database | None = None) -> None:
         self._agenda = agenda
+        self._database = database
         self._calls: dict[str, _Channel] = {}
         self._streams: dict[str, Stream] = {}
+
+    @property
+    def database(self) -> Database:
+        """The database of this exploration, put back to its start before each execution.
+
+        Raises:
+            Nondeterminism: the exploration was given none.
+        """
+        if self._database is None:
+            raise refused(
+                "the program asks for a database and was given none; say explore(…, database='sqlite') or 'postgresql'"
+            )
+        return self._database
 
     async def call(self, fn: Callable[[], T], *, channel: str | None = None) -> T:
         """Ask an outside actor to run ``fn`` and wait for its answer: two world events.

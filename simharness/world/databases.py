@@ -47,6 +47,9 @@ class Port(Protocol):
     def observe(self, table: str, row: str) -> None:
         """Record that the running step read a committed row."""
 
+    def observe_all(self) -> None:
+        """Record that whoever is recorded read all that is committed."""
+
     def waits(self) -> list[str]:
         """Return who waits for whom, one sentence each."""
 
@@ -128,6 +131,10 @@ class SqlitePort:
         """Record the read of one row."""
         keys: DatabaseKeys = self._database.keys
         keys.record_reads(Accesses(reads=(RowSet(table, (row,)),)))
+
+    def observe_all(self) -> None:
+        """Record the read of everything."""
+        self._database.keys.record_look()
 
     def locks_of(self, task: int) -> str | None:
         """Return the writer lock, if the connection that holds it was last used by the task."""

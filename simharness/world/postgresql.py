@@ -142,6 +142,10 @@ class PostgresqlPort:
         """Record the read of one row."""
         self._database.keys.record_reads(Accesses(reads=(RowSet(table, (row,)),)))
 
+    def observe_all(self) -> None:
+        """Record the read of everything."""
+        self._database.record_look()
+
     def locks_of(self, task: int) -> str | None:
         """Return the tables in which the task's open transaction has locked rows."""
         bridge = self._database.bridge
@@ -155,8 +159,9 @@ class PostgresqlPort:
 
     @property
     def description(self) -> str:
-        """PostgreSQL, its version, the driver and the isolation level."""
-        return f"postgresql {self._version} ({self._where}, {self._driver}, {self._isolation})"
+        """PostgreSQL, its version, the drivers that connected and the isolation level."""
+        drivers = " and ".join(sorted(self._database.drivers)) or self._driver
+        return f"postgresql {self._version} ({self._where}, {drivers}, {self._isolation})"
 
     def findings(self) -> list[str]:
         """Return nothing: what is not understood conflicts with everything."""

@@ -1,22 +1,20 @@
-"""Two short transactions that meet: every interleaving of them on a real database, as a system under test."""
+"""Two short transactions that meet: every interleaving of them on a real database, as a plain asyncio program."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import FunctionType
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+import simharness
 from simharness.database.pool import warm_up
-from simharness.explore.campaign import Campaign, Limits
-from simharness.explore.strategy import build
-from simharness.invariants.snapshot import Memory, Snapshot
-from simharness.world.setting import Command, Given, Setting
-from simharness.world.stage import staged
-from simharness.world.world import World
 
+Script = tuple[str, ...]
 # What one transaction read, in order; then the server's code for the error that ended it, or "".
 Told = tuple[Any, ...]
 Outcome = tuple[Told, Told, Any]
@@ -26,81 +24,43 @@ TWO_ROWS = (
 )
 
 
-class Histories:
-    """A system under test: two rows unless told, and two scripts of statements that run in a transaction each.
+def meeting(scripts: tuple[Script, ...], final: str, begin: str) -> Callable[[], Coroutine[Any, Any, Any]]:
+    """Return a program that plays scripts of statements at once, each in a transaction and a session of its own.
 
     Args:
         scripts: the statements; a SELECT returns one value, ``ROLLBACK`` gives up.
         final: a query for what is committed in the end.
         begin: an explicit BEGIN, where the driver's own is not meant.
-        tables: statements that make the tables and their rows.
     """
 
-    watched: tuple[str, ...] = ()
+    async def program() -> Callable[[], Outcome]:
+        database = simharness.world().database
+        engine = create_async_engine(database.url)
+        await warm_up(engine, len(scripts))
+        told: list[list[Any]] = [[] for _ in scripts]
+        for script, heard in zip(scripts, told, strict=True):
+            asyncio.create_task(play(engine, (begin, *script) if begin else script, heard))
+        return lambda: (*map(tuple, told), *database.fetch(final)[0].values())
 
-    def __init__(
-        self, scripts: tuple[tuple[str, ...], ...], final: str, begin: str, tables: tuple[str, ...] = TWO_ROWS
-    ) -> None:
-        self.tables = tables
-        self.scripts = scripts
-        self.final = final
-        self.begin = begin
-
-    def create(self, connection: Connection, setting: Setting) -> None:
-        del setting
-        for statement in self.tables:
-            connection.execute(text(statement))
-
-    def build(self, world: World) -> Running:
-        return Running(world, self)
-
-    def snapshot(self, read: Any) -> Snapshot:
-        del read
-        return Snapshot()
-
-    def subject_of(self, command: Command, variables: Mapping[str, str]) -> None:
-        """No row answers."""
-
-    def variables(self, given: tuple[Given, ...]) -> Mapping[str, str]:
-        return {}
+    return program
 
 
-class Running:
-    app = None
-
-    def __init__(self, world: World, system: Histories) -> None:
-        assert world.database is not None
-        self._engine = create_async_engine(world.database.url)
-        self._system = system
-        self.told: list[list[Any]] = [[], []]
-
-    async def start(self) -> None:
-        await warm_up(self._engine, 2)
-
-    async def perform(self, command: Command) -> None:
-        told = self.told[command.target]
-        error = ""
-        try:
-            async with self._engine.connect() as connection:
-                if self._system.begin:
-                    await connection.exec_driver_sql(self._system.begin)
-                for statement in self._system.scripts[command.target]:
-                    if statement.startswith("SELECT"):
-                        told.append(await connection.scalar(text(statement)))
-                    elif statement == "ROLLBACK":
-                        await connection.rollback()
-                    else:
-                        await connection.execute(text(statement))
-                await connection.commit()
-        except DBAPIError as failure:
-            error = code_of(failure)
-        told.append(error)
-
-    def memory(self) -> Memory:
-        return Memory()
-
-    def crash(self) -> None:
-        """Nothing to forget."""
+async def play(engine: AsyncEngine, script: Script, told: list[Any]) -> None:
+    """Run one transaction, and note what it reads and how it ends."""
+    error = ""
+    try:
+        async with engine.connect() as connection:
+            for statement in script:
+                if statement.startswith("SELECT"):
+                    told.append(await connection.scalar(text(statement)))
+                elif statement == "ROLLBACK":
+                    await connection.rollback()
+                else:
+                    await connection.execute(text(statement))
+            await connection.commit()
+    except DBAPIError as failure:
+        error = code_of(failure)
+    told.append(error)
 
 
 def code_of(failure: DBAPIError) -> str:
@@ -108,60 +68,30 @@ def code_of(failure: DBAPIError) -> str:
     return str(getattr(failure.orig, "sqlstate", None) or failure.orig)
 
 
-def outcomes(
-    scripts: tuple[tuple[str, ...], ...],
-    final: str,
-    begin: str = "",
-    tables: tuple[str, ...] = TWO_ROWS,
-    **setting: Any,
-) -> set[Outcome]:
+def explored(
+    scripts: tuple[Script, ...], final: str, begin: str = "", tables: tuple[str, ...] = TWO_ROWS, **database: str
+) -> simharness.Result:
+    """Explore every interleaving of scripts; the rest is the database."""
+    result = simharness.explore(meeting(scripts, final, begin), database=database, schema=tables, executions=None)
+    assert (result.verdict, result.blocked, result.duplicates) == ("proven", 0, 0), result.certificate.holes
+    return result
+
+
+def outcomes(scripts: tuple[Script, ...], final: str, **setting: Any) -> set[Outcome]:
     """Return what every interleaving of two scripts comes to; fails unless the search is exhausted."""
-    with _staged(scripts, final, begin, tables, setting) as stage:
-        return _search(stage, "dpor", final)
+    return set(explored(scripts, final, **setting).outcomes)
 
 
 def sampled(
-    scripts: tuple[tuple[str, ...], ...],
-    final: str,
-    executions: int,
-    tables: tuple[str, ...] = TWO_ROWS,
-    **setting: Any,
+    scripts: tuple[Script, ...], final: str, executions: int, tables: tuple[str, ...] = TWO_ROWS, **database: str
 ) -> set[Outcome]:
     """Return what random walks come to, which know nothing of what depends on what."""
-    with _staged(scripts, final, "", tables, setting) as stage:
-        return _search(stage, "random", final, executions)
+    walked = simharness.explore(
+        meeting(scripts, final, ""), database=database, schema=tables, strategy="random", executions=executions
+    )
+    return set(walked.outcomes)
 
 
-def _staged(
-    scripts: tuple[tuple[str, ...], ...], final: str, begin: str, tables: tuple[str, ...], setting: dict[str, Any]
-) -> Any:
-    commands = tuple(Command("play", number, name=f"play-{number}") for number in range(2))
-    return staged(Setting(commands=commands, **setting), Histories(scripts, final, begin, tables))
-
-
-def _search(stage: Any, strategy: str, final: str, executions: int | None = None) -> set[Outcome]:
-    found: set[Outcome] = set()
-    campaign = Campaign(stage.program, build(strategy, stage.program, seed=0), Limits(executions), stock=True)
-    campaign.search = _Noting(campaign.search, stage, final, found)
-    campaign.run()
-    assert campaign.exhausted or executions is not None
-    # A test that replaces a function of ours with its own runs code that is not known.
-    assert all("neither tracked nor known" in hole for hole in stage.holes())
-    return found
-
-
-class _Noting:
-    """A search that notes the outcome of each execution."""
-
-    def __init__(self, search: Any, stage: Any, final: str, found: set[Outcome]) -> None:
-        self._search, self._stage, self._final, self._found = search, stage, final, found
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self._search, attribute)
-
-    def executions(self) -> Any:
-        for execution in self._search.executions():
-            left, right = execution.running.told
-            (row,) = self._stage.database.read(self._final)
-            self._found.add((tuple(left), tuple(right), *row.values()))
-            yield execution
+# Stands in for what a test takes away from simharness, as a part of it: code that nobody knows would make all steps
+# depend on each other.
+nothing = FunctionType((lambda *_: ()).__code__, {"__name__": "simharness.nothing"})

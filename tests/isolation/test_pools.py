@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from histories import Histories, Running
+from histories import TWO_ROWS
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from simharness.core import trace
@@ -14,49 +16,74 @@ from simharness.core.trace import HappensBefore
 from simharness.database.pool import warm_up
 from simharness.explore.statistics import Statistics
 from simharness.explore.strategy import build
-from simharness.world.setting import Command, Setting
+from simharness.invariants.snapshot import Memory, Snapshot
+from simharness.world.setting import Command, Given, Setting
 from simharness.world.stage import staged
 from simharness.world.world import World
 
 
-class Readers(Histories):
+class Readers:
     """A system under test whose commands read one row each.
 
     Args:
-        sessions: how many.
         room: how many connections the pool keeps, and how many more it may open.
     """
 
-    watched = ("histories",)  # what they inherit runs too
+    watched: tuple[str, ...] = ()
 
-    def __init__(self, sessions: int, room: tuple[int, int]) -> None:
-        super().__init__((("SELECT id FROM test WHERE id = 1",),) * sessions, final="", begin="")
+    def __init__(self, room: tuple[int, int]) -> None:
         self.room = room
 
-    def build(self, world: World) -> Running:
-        return Crowded(world, self)
+    def create(self, connection: Connection, setting: Setting) -> None:
+        del setting
+        for statement in TWO_ROWS:
+            connection.execute(text(statement))
+
+    def build(self, world: World) -> Crowded:
+        return Crowded(world, self.room)
+
+    def snapshot(self, read: Any) -> Snapshot:
+        del read
+        return Snapshot()
+
+    def subject_of(self, command: Command, variables: Mapping[str, str]) -> None:
+        """No row answers."""
+
+    def variables(self, given: tuple[Given, ...]) -> Mapping[str, str]:
+        return {}
 
 
-class Crowded(Running):
+class Crowded:
     """Starts with one connection."""
 
-    def __init__(self, world: World, system: Readers) -> None:
-        super().__init__(world, system)
+    app = None
+
+    def __init__(self, world: World, room: tuple[int, int]) -> None:
         assert world.database is not None
-        keeps, more = system.room
+        keeps, more = room
         self._engine = create_async_engine(world.database.url, pool_size=keeps, max_overflow=more)
         self.pool: Any = self._engine.sync_engine.pool
-        self.told = [[] for _ in system.scripts]
 
     async def start(self) -> None:
         await warm_up(self._engine, 1)
+
+    async def perform(self, command: Command) -> None:
+        async with self._engine.connect() as connection:
+            await connection.scalar(text("SELECT id FROM test WHERE id = 1"))
+            await connection.commit()
+
+    def memory(self) -> Memory:
+        return Memory()
+
+    def crash(self) -> None:
+        """Nothing to forget."""
 
 
 def explored(engine: str, sessions: int, room: tuple[int, int]) -> tuple[Statistics, list[str], int]:
     """Search all interleavings; return what is invisible, and how many connections were open at most."""
     commands = tuple(Command("read", number, name=f"read-{number}") for number in range(sessions))
     most = 0
-    with staged(Setting(commands=commands, engine=engine), Readers(sessions, room)) as stage:
+    with staged(Setting(commands=commands, engine=engine), Readers(room)) as stage:
         search = build("dpor", stage.program, seed=0)
         for execution in search.executions():
             most = max(most, execution.running.pool.checkedin())
@@ -75,7 +102,7 @@ def test_readers_commute_also_when_the_pool_has_to_grow() -> None:
 def test_a_pool_that_is_small_on_purpose_is_tracked_exactly() -> None:
     """Two readers want one connection, and each may give up waiting: random schedules come to nothing else."""
     commands = tuple(Command("read", number, name=f"read-{number}") for number in range(2))
-    with staged(Setting(commands=commands), Readers(2, (1, 0))) as stage:
+    with staged(Setting(commands=commands), Readers((1, 0))) as stage:
         search = build("dpor", stage.program, seed=0)
         assert max(execution.running.pool.checkedin() for execution in search.executions()) == 1
         known = search.statistics.fingerprints

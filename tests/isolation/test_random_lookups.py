@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from histories import Outcome, outcomes, sampled
+from histories import Outcome, nothing, outcomes, sampled
 
 from simharness.database.predicates import Predicates
 
@@ -133,7 +133,7 @@ def test_a_row_that_leaves_comes_or_changes_is_missed(tmp_path: Path) -> None:
 def test_without_the_values_that_change_the_search_misses_who_comes_and_who_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predicates, "record_published", lambda *_: None)
+    monkeypatch.setattr(Predicates, "record_published", nothing)
     path = tmp_path / "plain.sqlite3"
     assert missed(path, COMES)
     # The row that left is not among those that match: nothing but its old value tells.
@@ -144,7 +144,7 @@ def test_without_the_values_that_change_the_search_misses_who_comes_and_who_leav
 def test_without_the_rows_that_match_the_search_misses_what_changes_in_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predicates, "_matching", lambda *_: ())
+    monkeypatch.setattr(Predicates, "_matching", nothing)
     path = tmp_path / "plain.sqlite3"
     assert missed(path, CHANGES_INSIDE)
     assert not missed(path, COMES)

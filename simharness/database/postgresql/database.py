@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simharness.core.agenda import Agenda
+from simharness.core.footprint import recorder
 from simharness.database.keys import DatabaseKeys
 from simharness.database.postgresql import catalog, tuning
 from simharness.database.postgresql.asyncpg_seam import AsyncpgSeam
@@ -51,12 +52,14 @@ class PostgresqlDatabase:
         self.server = server
         self._keys = DatabaseKeys(label)
         self._parking = Parking(server)
-        self._psycopg = PsycopgSeam()
+        self._psycopg = PsycopgSeam(lambda: self.drivers.add("psycopg"))
         self._asyncpg = AsyncpgSeam()
         self._plug = socket.socket(socket.AF_UNIX)
         self._schema: Schema | None = None
         self._baseline: Baseline | None = None
         self.bridge: Bridge | None = None
+        # Which drivers have connected, in any execution.
+        self.drivers: set[str] = set()
 
     def prepare(self, setup: Callable[[str], None] | None = None, *, epoch_ns: int = 0) -> None:
         """Let ``setup`` create tables and rows in an empty database, and remember them as every execution's start.
@@ -123,6 +126,15 @@ class PostgresqlDatabase:
         """Return rows as committed, by column name and with Python's values, through a session of our own."""
         return self._parking.monitor.records(sql)
 
+    def record_look(self) -> None:
+        """Record a read of all that is committed, and of what no rollback takes back."""
+        assert self._schema is not None, "prepare() comes first"
+        self._keys.record_look()
+        # Rows under keys that nobody knows are published here alone.
+        recorder.read(self._schema.snapshots)
+        for table in sorted(self._schema.loaded.catalog.tables):
+            recorder.read(self._keys.sequence(table))
+
     @property
     def keys(self) -> DatabaseKeys:
         """The footprint keys of this database."""
@@ -162,6 +174,7 @@ class PostgresqlDatabase:
         """Serve ``loop.create_connection`` and ``create_unix_connection`` for any host; nothing is dialled."""
         del host, port, path, ssl
         assert self.bridge is not None, "no execution is running"
+        self.drivers.add("asyncpg")
         protocol = protocol_factory()
         transport = SessionTransport(loop, protocol, self.bridge, self._plug)
         protocol.connection_made(transport)

@@ -138,9 +138,14 @@ def _refuse_cancel(*_: Any, **__: Any) -> Any:
 
 
 class PsycopgSeam:
-    """Leads psycopg's asynchronous connections into the bridge while an execution runs."""
+    """Leads psycopg's asynchronous connections into the bridge while an execution runs.
 
-    def __init__(self) -> None:
+    Args:
+        connected: is called for each connection.
+    """
+
+    def __init__(self, connected: Callable[[], None]) -> None:
+        self._connected = connected
         self._bridge: Bridge | None = None
         self._links: dict[int, Link] = {}
         # Our ends, also of connections that the program has closed: what closes them may never get its turn.
@@ -252,6 +257,7 @@ class PsycopgSeam:
             assert self._bridge is not None, "psycopg connects only while an execution runs"
             # libpq's connect() to a listening Unix socket succeeds at once: its end is in the queue by now.
             end, _address = self._listener.accept()
+            self._connected()
             self._ends.append(end)
             self._forget(descriptor)
             self._links[descriptor] = Link(asyncio.get_running_loop(), self._bridge, end)

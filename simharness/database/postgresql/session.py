@@ -155,7 +155,7 @@ class Session:
     # -- batches
 
     def _submit(self, batch: Batch) -> None:
-        batch.lane = self.lane = lane.current_lane.get()
+        batch.lane = self.lane = lane.acting()
         batch.source = lane.caller() if recorder.narrating else None
         if not (batch.hang_up or self._instant(batch)):
             batch.process = recorder.fresh("pg")

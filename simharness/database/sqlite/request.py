@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from simharness.core.lane import current_lane
+from simharness.core.lane import acting
 from simharness.database.catalog import Catalog
 from simharness.database.footprints import EVERYTHING, NOTHING, Accesses, bind, bind_many
 from simharness.database.predicates import Lookup, lookup
@@ -83,7 +83,7 @@ class Request:
         self.parameters: Any = ()
         self.accesses = NOTHING
         self.label = self.method
-        self.lane = current_lane.get()
+        self.lane = acting()
         self.source: str | None = None
         self.pragma: tuple[str, str] | None = None
         self.lookup: Lookup | None = None
