@@ -67,6 +67,11 @@ def refused(message: str) -> Nondeterminism:
     return error
 
 
+def declare(engine: str) -> str:
+    """Return the way out for a program that connects to a database which nobody serves."""
+    return f"declare the database: explore(…, database='{engine}'), in a scenario `database: {engine}`"
+
+
 def check_refusals() -> None:
     """Raise what was refused since the last time, whatever the program made of it.
 
@@ -155,6 +160,18 @@ def _forbidden(original: Callable[..., Any], what: str, instead: str) -> Callabl
     return refuse
 
 
+def _thread_start(original: Callable[..., Any]) -> Callable[..., Any]:
+    def refuse(thread: threading.Thread) -> Any:
+        # aiosqlite opens a thread for each connection; before 0.22 the connection was itself the thread.
+        target = getattr(thread, "_target", None)
+        if "aiosqlite.core" in (type(thread).__module__, getattr(target, "__module__", "")):
+            return _forbidden(original, "a SQLite database is opened", declare("sqlite"))(thread)
+        instead = "use asyncio.to_thread, which simharness runs inline"
+        return _forbidden(original, "a thread starts", instead)(thread)
+
+    return refuse
+
+
 def _sleep(original: Callable[[float], None]) -> Callable[[float], None]:
     def sleep(seconds: float, /) -> None:
         if not guard.active:
@@ -223,13 +240,7 @@ def _patches() -> list[tuple[Any, str, Any]]:
         (uuid, "uuid1", _seeded(uuid.uuid1, lambda *_: uuid.UUID(bytes=bytes_of(16), version=1))),
     ]
     banned = [
-        (
-            threading.Thread,
-            "start",
-            _forbidden(
-                threading.Thread.start, "a thread starts", "use asyncio.to_thread, which simharness runs inline"
-            ),
-        ),
+        (threading.Thread, "start", _thread_start(threading.Thread.start)),
         (
             subprocess.Popen,
             "__init__",

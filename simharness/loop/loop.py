@@ -19,7 +19,7 @@ from simharness.core.step import Arrival, Kind, Window
 from simharness.core.time import NS_PER_SECOND, Clock, ManualClock, seconds_to_ns
 from simharness.loop.agenda import Item, Queues
 from simharness.loop.futures import TrackedFuture, TrackedTask, closure_keys
-from simharness.loop.guard import in_a_thread, refused
+from simharness.loop.guard import declare, in_a_thread, refused
 from simharness.loop.handles import SimHandle, SimTimerHandle
 from simharness.loop.network import Network
 from simharness.loop.timers import TimerZone
@@ -335,7 +335,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """Refuse: a real look-up asks a thread and the world outside."""
-        raise refused(f"the program resolves the name {host!r}: inside an execution there is no real network")
+        raise refused(
+            f"the program resolves the name {host!r}: inside an execution there is no real network; "
+            f"for a database, {declare('postgresql')}"
+        )
 
     async def _make_subprocess_transport(self, *args: Any, **options: Any) -> NoReturn:
         raise refused("a subprocess starts inside an execution: hand the program a simulated one")

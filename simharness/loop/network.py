@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simharness.loop.guard import refused
+from simharness.loop.guard import declare, refused
 
 if TYPE_CHECKING:
     from simharness.loop.loop import SimLoop
@@ -19,7 +19,7 @@ class Network:
         where = options.get("path") or f"{options.get('host')}:{options.get('port')}"
         raise refused(
             f"the program opens a real network connection to {where}: inside an execution only simulated peers "
-            "answer; hand the program a simulated client, or declare the database in the scenario"
+            f"answer; hand the program a simulated client, or {declare('postgresql')}"
         )
 
     async def start_tls(self, transport: Any) -> Any:

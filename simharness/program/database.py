@@ -69,8 +69,15 @@ class DatabaseTerms:
 
     @property
     def setting(self) -> Setting:
-        """The same for the world."""
-        timeout_ns = None if self.lock_timeout is None else parse_duration_ns(self.lock_timeout)
+        """The same for the world.
+
+        Raises:
+            ScenarioError: the timeout is no duration.
+        """
+        try:
+            timeout_ns = None if self.lock_timeout is None else parse_duration_ns(self.lock_timeout)
+        except ValueError as error:
+            raise ScenarioError(f"database: lock_timeout: {error}") from None
         return Setting(
             engine=self.engine,
             database_url=self.url,

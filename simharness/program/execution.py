@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simharness.core import lane, name
 from simharness.core.footprint import PYHEAP, Footprint, recorder
 from simharness.core.verdict import Finding
-from simharness.errors import ScenarioError
+from simharness.errors import ScenarioError, SimharnessError
 from simharness.instrument import Instrumenter
 from simharness.loop.agenda import Item
 from simharness.loop.execution import LoopExecution
@@ -82,12 +82,13 @@ class ProgramExecution(LoopExecution):
 
     def close(self) -> None:
         """Drop everything, also half-way."""
-        if self._port is not None and self._database is not None:
+        port, self._port = self._port, None
+        if port is not None and self._database is not None:
             # First the real handles: closing coroutines would otherwise still talk to them.
             self._database.end()
-            self._port.close_execution()
+            port.close_execution()
         super().close()
-        if self._port is not None:
+        if port is not None:
             self._forget_connections()
         if self._instrumenter is not None:
             self._instrumenter.end_execution()
@@ -101,9 +102,17 @@ class ProgramExecution(LoopExecution):
             empty_kept_pools()
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
-        """Return what the program returned (called, if it is a callable) and every exception that it caused."""
+        """Return what the program returned (called, if it is a callable) and every exception that it caused.
+
+        Raises:
+            SimharnessError: one of these exceptions says that the program cannot be simulated; that refutes nothing.
+        """
+        errors = self._errors()
+        for error in errors:
+            if isinstance(error, SimharnessError):
+                raise error
         # In the context of the program: outcome and checks ask for its world.
-        outcome, findings = self._context.run(self._judge, [self._exception(error) for error in self._errors()])
+        outcome, findings = self._context.run(self._judge, [self._exception(error) for error in errors])
         return outcome, (*findings, *self.remarks)
 
     def _judge(self, findings: list[Finding]) -> tuple[Any, tuple[Finding, ...]]:

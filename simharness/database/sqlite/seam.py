@@ -147,7 +147,7 @@ class SqliteSeam:
         if database is None:
             message = (
                 f"the program opened the SQLite database {Path(path).name or ':memory:'!r}, which is not reset between "
-                "executions; name it in the world's databases"
+                "executions; open the one that is served: world().database.url, in a system world.database.url"
             )
             self.find(message)  # The program may swallow the error.
             raise Nondeterminism(message)
