@@ -74,5 +74,7 @@ def timeline(
         )
         passing = contrast(stage.program, failing, finding.kind, timed=timed)
     on = "" if setup.database is None else f", database={setup.database.engine!r}"
+    if setup.database is not None and setup.database.schema:
+        on += ", schema=SCHEMA"
     heading = Heading(name, replay=f"simharness.replay({name}, '{{token}}'{on})")
     return to_text(failing, passing, heading, counterexample, width=width, ascii_only=ascii_only, full=full)

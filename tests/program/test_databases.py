@@ -342,7 +342,7 @@ def test_a_timeline_shows_rows_and_how_to_replay_it() -> None:
     drawn = simharness.timeline(programs.sqlalchemy_engine, violation.token, **given)
     assert "COMMIT test#1 value=1" in drawn
     assert "overtook COMMIT" in drawn
-    assert f"simharness.replay(sqlalchemy_engine, '{violation.token}', database='sqlite')" in drawn
+    assert f"simharness.replay(sqlalchemy_engine, '{violation.token}', database='sqlite', schema=SCHEMA)" in drawn
     assert "add 2" in drawn
 
 

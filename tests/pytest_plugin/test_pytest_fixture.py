@@ -114,3 +114,41 @@ def test_the_documentation_shows_what_its_program_prints(tmp_path: Path) -> None
     (shown,) = re.findall(r"```\n(violated in .*?)\n```", document, re.DOTALL)
     (tmp_path / "test_fills.py").write_text(program)
     assert shown in pytest_in(tmp_path).stdout
+
+
+WITH_A_DATABASE = """
+import asyncio
+
+import aiosqlite
+
+import simharness
+
+SCHEMA = "CREATE TABLE fills (total integer); INSERT INTO fills VALUES (0)"
+
+
+async def fills():
+    async def fill(quantity):
+        async with aiosqlite.connect(simharness.world().database.dsn) as connection:
+            ((total,),) = await connection.execute_fetchall("SELECT total FROM fills")
+            await connection.execute("UPDATE fills SET total = ?", (total + quantity,))
+            await connection.commit()
+
+    asyncio.create_task(fill(1))
+    asyncio.create_task(fill(2))
+
+
+def holds_both(_):
+    assert simharness.world().database.fetch("SELECT total FROM fills") == [{"total": 3}]
+
+
+def test_fills(simharness_explore):
+    simharness_explore(fills, check=holds_both, database="sqlite", schema=SCHEMA)
+"""
+
+
+def test_a_program_with_a_database_is_drawn_with_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "test_fills.py").write_text(WITH_A_DATABASE)
+    said = pytest_in(tmp_path).stdout
+    assert "check: AssertionError" in said
+    assert "COMMIT fills" in said
+    assert re.search(r"simharness.replay\(fills, 'sh1-\w+', database='sqlite', schema=SCHEMA\)", said)
