@@ -40,8 +40,8 @@ UNKNOWN = Forecast()
 
 # What a forecast was off by: at half of the search the truth was within these factors of the estimate on all of the
 # random programs that we measured, and earlier mostly.
-_LOW_DIVISOR = 3
-_HIGH_FACTOR = 2
+LOW_DIVISOR = 3
+HIGH_FACTOR = 2
 
 
 @dataclass(slots=True)
@@ -125,8 +125,8 @@ class TreeEstimate:
         grown = self._size(owed, grown=True)
         # Every owed branch holds at least one execution: that much is certain.
         certain = done + sum(owed)
-        low = max(certain, math.floor(known / _LOW_DIVISOR))
-        high = max(certain, math.ceil(grown), math.ceil(known * _HIGH_FACTOR))
+        low = max(certain, math.floor(known / LOW_DIVISOR))
+        high = max(certain, math.ceil(grown), math.ceil(known * HIGH_FACTOR))
         left = max(known, certain) - done
         return Forecast(low, high, elapsed_s / done * left)
 

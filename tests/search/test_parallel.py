@@ -65,6 +65,27 @@ def test_the_number_of_processes_makes_no_difference() -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.parametrize("words", [("w",) * 5, ("ww", "ww", "ww"), ("w", "w", "r", "r", "r", "r"), ("wwww", "wwww")])
+def test_half_way_several_processes_know_how_much_is_left(words: tuple[str, ...]) -> None:
+    opener = Opener(words)
+    search = together(opener, 2)
+    forecasts = [search.estimate(float(number)) for number, _ in enumerate(search.executions(), 1)]
+    count = len(forecasts)
+    for number, (low, high, eta_s) in enumerate(forecasts, 1):
+        assert low is not None
+        assert high is not None
+        assert eta_s is not None
+        assert number <= low <= high
+        assert eta_s >= 0
+    low, high, eta_s = forecasts[count // 2 - 1]
+    assert low is not None
+    assert high is not None
+    assert eta_s is not None
+    assert low <= count <= high
+    assert count / 3 <= count // 2 + eta_s <= count * 3  # a second for each execution
+    assert search.estimate(9.0) == (count, count, 0.0)
+
+
 def test_a_patient_search_asks_nobody() -> None:
     opener = Opener(("w", "r"))
     search = ParallelSearch(opener.program, opener, 2, alone(opener), patience_s=60.0)
@@ -121,6 +142,8 @@ def test_an_interrupted_search_of_several_goes_on_with_equal_totals(tmp_path: Fi
         search, payload = checkpoint.resume(
             opener.program, lambda form: ParallelSearch(opener.program, opener, 2, thaw_shared(form))
         )
+        low, high, _ = search.estimate(1.0)
+        assert executions < low <= expected.search.statistics.executions <= high
     assert totals(search) == totals(expected.search)  # type: ignore[arg-type]  # it is a DporSearch
     assert campaign.outcomes == expected.outcomes
     assert not checkpoint.file.exists()

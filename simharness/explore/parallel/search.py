@@ -151,13 +151,13 @@ class ParallelSearch:
         return {"tree": freeze_tree(self.tree), "statistics": freeze_statistics(self.statistics)}
 
     def estimate(self, elapsed_s: float) -> Forecast:
-        """Return how many executions there will be, at least: those that are known to be owed."""
+        """Return how many executions there will be."""
         if self._alone is not None:
             return self._alone.estimate(elapsed_s)
         done = self.statistics.executions
         if self.exhausted:
             return Forecast(done, done, 0.0)
-        return Forecast(done + self.tree.root.open)
+        return self.tree.sizes.forecast(self.tree.root, done, elapsed_s)
 
     def coverage(self) -> Coverage | None:
         """Return None: nothing is sampled here."""

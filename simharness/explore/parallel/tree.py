@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from simharness.core.footprint import Footprint
 from simharness.explore.dpor import following
+from simharness.explore.parallel.size import Sizes
 from simharness.explore.wakeup import Asleep, Event, Sequence, Sleep, Values, match
 
 
@@ -32,6 +33,7 @@ class Place:
         options: how many answers each of its data choices has; None until it is known.
         sleep: what is asleep here, before any child is explored; None until an execution came by.
         children: from left to right, in the order in which sleep counts.
+        done: how many executions there were at or below this place, in this run.
         open: how many leaves at or below this place are not executed yet.
         owed: how many of those are not handed out either.
     """
@@ -46,6 +48,7 @@ class Place:
     options: Values | None = None
     sleep: Sleep | None = None
     children: list[Place] = field(default_factory=list)
+    done: int = 0
     open: int = 0
     owed: int = 0
 
@@ -121,6 +124,7 @@ class Tree:
 
     def __init__(self, root: Place | None = None) -> None:
         self.root = Place(None, leaf=True, sleep=Sleep(), open=1, owed=1) if root is None else root
+        self.sizes = Sizes()
 
     @property
     def exhausted(self) -> bool:
@@ -179,8 +183,18 @@ class Tree:
             place.parent.children.remove(place)
         for reversal in reversals:
             self._insert(way, reversal)
-        _count(place, open=-1)
+        _count(place, open=-1, done=int(bool(taken)))
+        if taken:
+            self._close(way[-1] if way else self.root, len(way))
+        else:
+            self._close(place.parent, len(way) - 1)
         _forget(place)
+
+    def _close(self, place: Place | None, depth: int) -> None:
+        """Tell how large the branches were that end here; from the last place of an execution upwards."""
+        while place is not None and not place.open:
+            self.sizes.closed(place, depth)
+            place, depth = place.parent, depth - 1
 
     def _grow(self, place: Place, known: list[Place], taken: list[Taken]) -> list[Place]:
         """Add the free path behind a leaf, and the combinations of data choices that its steps leave over.
@@ -273,10 +287,11 @@ def _leftmost(root: Place) -> Place | None:
     return None
 
 
-def _count(place: Place | None, *, open: int = 0, owed: int = 0) -> None:  # noqa: A002 — the names of the fields
+def _count(place: Place | None, *, open: int = 0, owed: int = 0, done: int = 0) -> None:  # noqa: A002 — the names of the fields
     while place is not None:
         place.open += open
         place.owed += owed
+        place.done += done
         place = place.parent
 
 
