@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import metadata
 from typing import Any
 
 from simharness.core.schedule import Schedule
@@ -120,3 +124,13 @@ class RecordedExecution:
     findings: tuple[Finding, ...]
     digest: str
     outcome: Any = None
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Return the version of Python, and of each package that is installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        # Also simharness itself may come from a folder on the path.
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-from platform import python_version
-
 from simharness.core import trace
 from simharness.core.token import Token
-from simharness.core.verdict import Certificate, Verdict
+from simharness.core.verdict import Certificate, Verdict, versions_of
 from simharness.explore.campaign import Campaign, Proof
 from simharness.explore.component_search import ComponentSearch
 from simharness.explore.deepening import Deepened
@@ -112,7 +109,7 @@ def _certificate(stage: ProgramStage, found: Deepened, strategy: str, audited: d
         dependence=stage.dependence,
         bounds=tuple(campaign.bounds),
         database="none" if stage.served is None else stage.served.port.description,
-        versions=_versions(stage),
+        versions=versions_of(("simharness", *(() if stage.served is None else _DRIVERS))),
         strategy=strategy,
         executions=statistics.executions,
         traces=statistics.traces,
@@ -124,16 +121,6 @@ def _certificate(stage: ProgramStage, found: Deepened, strategy: str, audited: d
         checks=checks,
         holes=(*stage.reasons, *stage.holes()),
     )
-
-
-def _versions(stage: ProgramStage) -> dict[str, str]:
-    found = {"python": python_version(), "simharness": metadata.version("simharness")}
-    for package in () if stage.served is None else _DRIVERS:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _violation(setup: Setup, proof: Proof) -> Violation:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simharness.core import trace
-from simharness.core.verdict import Certificate
+from simharness.core.verdict import Certificate, versions_of
 from simharness.report.certificate import certificate_dict
 from simharness.report.save import report_stem
 from simharness.runner.json_output import write_text
@@ -37,13 +35,7 @@ SINGLE_FRAMES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that executions run on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return versions_of(_PACKAGES)
 
 
 def write_certificate(directory: Path, case: Case, result: CaseResult, search: dict[str, int | bool]) -> Path:

@@ -7,7 +7,7 @@ import json
 import snapshot
 from rich.cells import cell_len
 
-from simharness.core.verdict import Certificate, Verdict
+from simharness.core.verdict import Certificate, Verdict, versions_of
 from simharness.report.certificate import certificate_dict, certificate_text
 from simharness.report.progress import case_line, counter_line, duration, progress_line
 
@@ -78,3 +78,8 @@ def test_durations_have_one_or_two_units() -> None:
     assert [duration(seconds) for seconds in (-1, 0.04, 9.9, 59, 59.7, 185, 7810)] == [
         "0.0 s", "0.0 s", "9.9 s", "59 s", "1 min 00 s", "3 min 05 s", "2 h 10 min",
     ]  # fmt: skip
+
+
+def test_what_is_not_installed_has_no_version() -> None:
+    """Such as simharness itself, when a checkout is on the path."""
+    assert versions_of(("rich", "no-such-package")).keys() == {"python", "rich"}
