@@ -71,8 +71,8 @@ class Pools:
         if self.holes:
             self.holes.clear()
             self.exact.add(
-                "connection pools are tracked like any queue, for one had nothing left to hand out; with as many "
-                "connections as can be in use at once, opened before others use the pool, fewer orders matter: "
+                "connection pools are tracked like any queue, for one had to open connections; with as many as can be "
+                "in use at once, opened before others use the pool, fewer orders matter: "
                 "simharness.database.pool.warm_up(engine, N)"
             )
 
@@ -102,6 +102,12 @@ class Pools:
         known = bool(getattr(listeners, "_exec_w_sync_once", False))
         if recorder.active:
             (recorder.read if known else recorder.write)(_FIRST)
+            if not (known or self.exact or _warming.get()):
+                # Whoever finds an idle connection instead does not come here, and leaves no trace of it.
+                self.holes.add(
+                    "an engine opened its first connection, and who finds one that is idle instead is not told apart; "
+                    "open it before others use the engine: warm_up(engine, N)"
+                )
         return known
 
     def _look_dry(self, pool: QueuePool, limit: int | None) -> None:

