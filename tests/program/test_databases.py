@@ -152,22 +152,25 @@ def test_after_the_execution_nothing_can_be_read() -> None:
 def test_a_part_of_the_outcome_links_what_it_reads_from_the_database() -> None:
     """Two writers of each row, in rows of their own: only together do they come to what the part is about."""
 
+    async def put(connection: Any, row: int, value: int) -> None:
+        await connection.execute(f"UPDATE test SET value = {value} WHERE id = {row}")
+
     async def program() -> dict[str, Any]:
         import asyncio
 
         import asyncpg
 
-        async def put(connection: Any, row: int, value: int) -> None:
-            await connection.execute(f"UPDATE test SET value = {value} WHERE id = {row}")
-            await connection.close()
-
-        for row in (1, 2):
-            for value in (11, 12):
-                asyncio.create_task(put(await asyncpg.connect(FAR), row, value))
-        return {"values": lambda: simharness.world().database.fetch("SELECT sum(value) AS sum FROM test")[0]["sum"]}
+        database = simharness.world().database
+        connections = [await asyncpg.connect(FAR) for _ in range(4)]
+        for connection, row, value in zip(connections, (1, 1, 2, 2), (11, 12, 11, 12), strict=True):
+            asyncio.create_task(put(connection, row, value))
+        return {
+            "values": lambda: database.fetch("SELECT sum(value) AS sum FROM test")[0]["sum"],
+            "connections": lambda: len(connections),
+        }
 
     result = simharness.explore(program, check={"values": is_not_22}, database="postgresql", schema=SCHEMA)
-    assert result.verdict == "violated"
+    assert (result.verdict, result.executions) == ("violated", 4)
 
 
 def is_not_22(total: int) -> bool:
