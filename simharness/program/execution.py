@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from simharness.core import lane, name
@@ -88,18 +89,18 @@ class ProgramExecution(LoopExecution):
             self._database.end()
             port.close_execution()
         super().close()
-        if port is not None:
-            self._forget_connections()
-        if self._instrumenter is not None:
-            self._instrumenter.end_execution()
+        with silence() if port is not None else nullcontext():
+            # What the program held complains about being dropped, as connections do: here nobody listens.
+            self._forget()
 
-    def _forget_connections(self) -> None:
-        from simharness.database.pool import empty_kept_pools
+    def _forget(self) -> None:
+        if self._database is not None:
+            from simharness.database.pool import empty_kept_pools
 
-        with silence():
-            # What the program returned may hold connections, which complain about being dropped: nobody listens here.
             self.__dict__.pop("_main", None)
             empty_kept_pools()
+        if self._instrumenter is not None:
+            self._instrumenter.end_execution()
 
     def conclude(self) -> tuple[Any, tuple[Finding, ...]]:
         """Return what the program returned (called, if it is a callable) and every exception that it caused.
