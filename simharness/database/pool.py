@@ -92,14 +92,14 @@ class Pools:
             self._look_dry(pool, limit)
 
     def is_known(self, listeners: Any) -> bool:
-        """Return whether an engine has had its first connection; who asks depends on who opened it.
+        """Return whether an engine has had its first connection; in programs, who asks depends on who opened it.
 
         Args:
             listeners: SQLAlchemy's own, of the event ``connect`` of the engine's pool.
         """
-        if not self.cold:
-            return True
         known = bool(getattr(listeners, "_exec_w_sync_once", False))
+        if not self.cold:
+            return known
         if recorder.active:
             (recorder.read if known else recorder.write)(_FIRST)
             if not (known or self.exact or _warming.get()):
@@ -156,7 +156,7 @@ def commuting_checkouts(ordinary: Callable[[Any], None]) -> Iterator[Pools]:
         # The lock that it takes has no key: all others of SQLAlchemy belong to one connection.
         known = pools.is_known(listeners)
         initialise(listeners, *arguments, **options)
-        if not known and recorder.active:
+        if pools.cold and not known and recorder.active:
             recorder.write(_FIRST)
 
     patches: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
