@@ -10,7 +10,6 @@ import asyncio
 import sys
 import types
 from contextlib import nullcontext
-from importlib import metadata
 from typing import Any
 
 sys.path.insert(0, sys.argv[1])
@@ -21,11 +20,6 @@ except ImportError:
     stub: Any = types.ModuleType("time_machine")
     stub.travel = lambda *_, **__: nullcontext(types.SimpleNamespace())
     sys.modules["time_machine"] = stub
-try:
-    metadata.version("simharness")
-except metadata.PackageNotFoundError:
-    known = metadata.version
-    metadata.version = lambda name: "0" if name == "simharness" else known(name)  # type: ignore[assignment]
 
 import simharness
 
