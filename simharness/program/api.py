@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from simharness.core import trace
-from simharness.core.time import parse_duration_ns, seconds_to_ns
+from simharness.core.time import seconds_to_ns
 from simharness.explore.campaign import Limits
 from simharness.explore.latency import possible
 from simharness.explore.places import refollow
 from simharness.program.database import DatabaseChoice
+from simharness.program.duration import duration_ns
 from simharness.program.execution import Check, Checks, ProgramFunction
 from simharness.program.result import Replayed, Result
 from simharness.program.search import Plan
@@ -153,4 +154,4 @@ def replay(
 def _wall_time_ns(time: float | str | None) -> int | None:
     if time is None:
         return None
-    return parse_duration_ns(time) if isinstance(time, str) else seconds_to_ns(time)
+    return duration_ns("time", time) if isinstance(time, str) else seconds_to_ns(time)

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simharness.core.suggest import unknown
-from simharness.core.time import parse_duration_ns
 from simharness.errors import ScenarioError
 from simharness.loop.guard import guard, refused
+from simharness.program.duration import duration_ns
 from simharness.world.schema import Schema, checked, create
 from simharness.world.setting import DRIVERS, ENGINES, ISOLATION, Setting
 
@@ -74,10 +74,8 @@ class DatabaseTerms:
         Raises:
             ScenarioError: the timeout is no duration.
         """
-        try:
-            timeout_ns = None if self.lock_timeout is None else parse_duration_ns(self.lock_timeout)
-        except ValueError as error:
-            raise ScenarioError(f"database: lock_timeout: {error}") from None
+        text = self.lock_timeout
+        timeout_ns = None if text is None else duration_ns("database: lock_timeout", text)
         return Setting(
             engine=self.engine,
             database_url=self.url,

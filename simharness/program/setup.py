@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from simharness.core.step import Window
-from simharness.core.time import parse_duration_ns
 from simharness.core.token import Token, decode, subject_of
 from simharness.errors import ScenarioError, TokenError
 from simharness.loop.execution import Semantics
 from simharness.program.database import DatabaseTerms
+from simharness.program.duration import duration_ns
 from simharness.program.execution import Check, Checks, ProgramFunction
 
 # Arguments of ``explore`` as the user gave them, by name.
@@ -57,14 +57,14 @@ class Setup:
     @property
     def horizon_ns(self) -> int | None:
         """The horizon in nanoseconds; None for none."""
-        return None if self.horizon is None else parse_duration_ns(self.horizon)
+        return None if self.horizon is None else duration_ns("horizon", self.horizon)
 
     @property
     def window(self) -> Window | None:
         """The shortest and the longest time of a message in nanoseconds; None for any time."""
         if self.latency is None:
             return None
-        least, most = (parse_duration_ns(each) for each in self.latency)
+        least, most = (duration_ns("latency", each) for each in self.latency)
         if least > most:
             shortest, longest = self.latency
             raise ScenarioError(f"latency: the shortest ({shortest}) is longer than the longest ({longest})")

@@ -112,6 +112,12 @@ def test_a_limit_says_up_to_which_level_the_search_was_complete() -> None:
     assert once.certificate.bounds == ("executions ≤ 1", "delays ≤ 50, complete for none yet")
 
 
+@pytest.mark.parametrize("options", [{"horizon": "5 parsecs"}, {"time": "soon"}, {"latency": ("1ms", "2")}])
+def test_what_is_no_duration_is_named_and_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match=f"^{next(iter(options))}: not a duration"):
+        simharness.explore(out_of_order, **options)
+
+
 @pytest.mark.parametrize("options", [{"strategy": "pos"}, {"delays": 1}, {"reversals": -1}])
 def test_bounds_that_make_no_sense_together_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):
