@@ -5,13 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help demo test scenarios proofs lint bench clean
+.PHONY: help demo test scenarios lint bench clean
 
 help:
 	@echo "make demo    the bot-update race on SQLite: verdicts and timelines"
 	@echo "make test    the whole test suite, PostgreSQL included"
 	@echo "make scenarios  every shipped scenario, explored as far as it says; takes minutes"
-	@echo "make proofs  what the scenarios only bound, to the end; takes tens of minutes"
+	@echo "make  what the scenarios only bound, to the end; takes tens of minutes"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   what it costs (docs/benchmarks.md)"
 	@echo "make clean   remove the environment and what tools left behind"
@@ -24,10 +24,6 @@ test: $(INSTALLED)
 
 scenarios: $(INSTALLED)
 	@$(BIN)/simharness run scenarios
-
-proofs: $(INSTALLED)
-	@$(BIN)/simharness run scenarios/bot-two-updates.yaml --case cancel_policy=write-ahead --case database=sqlite \
-	    --executions 1000000 --time 4h --jobs 2 --quiet
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

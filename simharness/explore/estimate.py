@@ -5,7 +5,7 @@ backtrack programs", 1975) infers the size of a tree from the numbers of branche
 Thiébaux and Walsh ("Estimating search tree size", AAAI 2006) do it from the path on which a backtracking search
 stands; GenMC (Kokologiannakis, Majumdar, Vafeiadis, TACAS 2024) shows users the result with a deviation and an ETA.
 Where we differ: a reduction finds branches while it goes, so the branches known at a node are only a lower bound. What
-is still to be found is inferred from the nodes of the same depth that are finished.
+is still to be found is inferred from the sizes of the finished nodes of the same depth.
 
 For sampling: Good ("The population frequencies of species and the estimation of population parameters", 1953) and
 Chao ("Nonparametric estimation of the number of classes in a population", 1984).
@@ -53,14 +53,14 @@ class _Level:
         before: executions that were counted when the branch that is being explored began.
         entered: executions that were counted when the current node was reached.
         nodes: finished nodes of this depth.
-        branches: all branches of those.
+        inside: executions below all of those.
     """
 
     finished: int = 0
     before: int = 0
     entered: int = 0
     nodes: int = 0
-    branches: int = 0
+    inside: int = 0
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class TreeEstimate:
         level.before = self.executions
         if last:
             level.nodes += 1
-            level.branches += level.finished
+            level.inside += self.executions - level.entered
 
     def forecast(self, owed: Sequence[int], elapsed_s: float, *, exhausted: bool) -> Forecast:
         """Return the estimate.
@@ -138,7 +138,7 @@ class TreeEstimate:
 
         Args:
             owed: as in ``forecast``.
-            grown: whether a node will have as many branches as finished ones of its depth had.
+            grown: whether a node will be at least as large as the mean of the finished ones of its depth.
         """
         # The 2 stand for two branches as large as expected: a beginning on which the first measurement has little say.
         factor = float((self.later + 2) / (self.foretold + 2))
@@ -146,11 +146,10 @@ class TreeEstimate:
         for depth in range(min(len(owed), len(self.path)) - 1, -1, -1):
             level = self.levels[depth]
             begun = level.finished + 1
-            left = float(owed[depth])
-            if grown and level.nodes:
-                left = max(left, level.branches / level.nodes - begun)
             inside = level.before - level.entered + below
-            below = inside + left * inside / begun * factor
+            below = inside + owed[depth] * inside / begun * factor
+            if grown and level.nodes:
+                below = max(below, level.inside / level.nodes)
         return below
 
     # -- checkpoints --------------------------------------------------------------------------------------
@@ -158,7 +157,7 @@ class TreeEstimate:
     def freeze(self) -> list[list[int]]:
         """Return a JSON form of everything but the path."""
         head = [self.executions, self.later, self.foretold.numerator, self.foretold.denominator]
-        rows = [[each.finished, each.before, each.entered, each.nodes, each.branches] for each in self.levels]
+        rows = [[each.finished, each.before, each.entered, each.nodes, each.inside] for each in self.levels]
         return [head, *rows]
 
     @classmethod

@@ -2,7 +2,7 @@
 
 The estimate is that of ``explore.estimate``, for a tree of which more than one branch is under way: from a leaf that is
 not executed yet upwards, a branch that is not begun is as large as the mean of those to its left, but for a factor
-that is measured; and a node will have as many branches as closed ones of its depth had.
+that is measured; and a node will be at least as large as the mean of the closed ones of its depth.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ class Sizes:
         self._later = 0
         self._foretold = 0.0
         self._nodes: Counter[int] = Counter()
-        self._branches: Counter[int] = Counter()
+        self._inside: Counter[int] = Counter()
 
     def closed(self, place: Place, depth: int) -> None:
-        """Take note of a branch that is closed now; its children are still there."""
-        if place.children:
-            self._nodes[depth] += 1
-            self._branches[depth] += len(place.children)
+        """Take note of a branch that is closed now."""
+        self._nodes[depth] += 1
+        self._inside[depth] += place.done
         if place.parent is None:
             return
         siblings = place.parent.children
@@ -68,10 +67,9 @@ class Sizes:
             inside = below + _done(children[:place])
             mean = inside / (place + 1)
             after = sum(max(each.done, mean * factor) if each.open else each.done for each in children[place + 1 :])
-            missing = 0.0
+            below = inside + after
             if grown and self._nodes[depth]:
-                missing = max(0.0, self._branches[depth] / self._nodes[depth] - len(children))
-            below = inside + after + missing * mean * factor
+                below = max(below, self._inside[depth] / self._nodes[depth])
         return below
 
 
