@@ -23,7 +23,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2
 
 scenarios: $(INSTALLED)
-	@$(BIN)/simharness run scenarios
+	@$(BIN)/simharness run scenarios --jobs 2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
