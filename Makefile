@@ -10,8 +10,7 @@ INSTALLED := $(VENV)/installed
 help:
 	@echo "make demo    the bot-update race on SQLite: verdicts and timelines"
 	@echo "make test    the whole test suite, PostgreSQL included"
-	@echo "make scenarios  every shipped scenario, explored as far as it says; takes minutes"
-	@echo "make  what the scenarios only bound, to the end; takes tens of minutes"
+	@echo "make scenarios  every shipped scenario, explored as far as it says; takes half an hour"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   what it costs (docs/benchmarks.md)"
 	@echo "make clean   remove the environment and what tools left behind"
