@@ -18,7 +18,7 @@ current_lane: ContextVar[str] = ContextVar("current_lane", default="program")
 # The packages whose lines a timeline names; set by the world before an execution starts.
 watched: tuple[str, ...] = ()
 
-# Names the lane of the running task where the context does not; set before an execution starts.
+# Names the lane of the running task where the context does not; each execution begins without it.
 namer: Callable[[], str] | None = None
 
 

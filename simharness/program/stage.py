@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from simharness.core import lane
 from simharness.instrument import Instrumenter, instrumented, is_foreign, watch_modules
 from simharness.loop.garbage import collect, collected_between_executions
 from simharness.loop.guard import determinism_guard, remark
@@ -130,7 +129,6 @@ def program_staged(setup: Setup) -> Iterator[ProgramStage]:
         stack.enter_context(tracked_asyncio())
         stack.enter_context(determinism_guard())
         stack.enter_context(_heard_logs())
-        stack.callback(_name_no_lanes)
         database = None if setup.database is None else stack.enter_context(served(setup.database))
         instrumenter = stack.enter_context(instrumented(setup.instrument, program=_plain(setup.function)))
         stage = ProgramStage(setup, instrumenter, database)
@@ -141,11 +139,6 @@ def program_staged(setup: Setup) -> Iterator[ProgramStage]:
         stack.enter_context(collected_between_executions())
         stage.judge_code()
         yield stage
-
-
-def _name_no_lanes() -> None:
-    """Leave lanes to the context again, which is where executions of other kinds have them."""
-    lane.namer = None
 
 
 class _LoggedExceptions(logging.Handler):

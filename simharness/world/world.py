@@ -94,7 +94,7 @@ class World(LoopExecution):
         self._handler = ComplaintHandler(self.view, system.watched)
         logging.getLogger().addHandler(self._handler)
         self._log_narrator = LogNarrator(system.watched) if recorder.narrating else None
-        lane.watched, lane.namer = system.watched, None
+        lane.watched = system.watched
         if database is not None:
             database.begin_execution(self.loop)
         self._exchanges: dict[str, SimExchange] = {}

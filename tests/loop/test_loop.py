@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from simharness.core import lane
 from simharness.errors import Nondeterminism, SpinningProgram
 from simharness.loop.execution import LoopExecution
 from simharness.loop.guard import determinism_guard
@@ -327,3 +328,10 @@ def test_the_loop_cannot_be_run_from_inside() -> None:
     with pytest.raises(RuntimeError, match="one loop in one thread"):
         execution.loop.run_forever()
     execution.close()
+
+
+def test_an_execution_names_no_lanes_as_a_plain_program_before_it_did() -> None:
+    ProgramExecution(drawing).close()
+    assert lane.namer is not None
+    LoopExecution().close()
+    assert lane.namer is None
