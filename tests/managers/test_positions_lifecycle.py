@@ -11,10 +11,12 @@ from fake_position_exchange import SYMBOL, leftovers, request, trading
 from simharness.managers.positions import (
     POLICIES,
     AtomicPositionManager,
+    OpenFailed,
     PositionExists,
     PositionStatus,
     UserStreams,
 )
+from simharness.managers.positions.state import PositionUpdate
 
 every_policy = pytest.mark.parametrize("policy", sorted(POLICIES))
 
@@ -175,5 +177,25 @@ def test_leverage_is_set_before_the_order(tmp_path):
             fake.before["set_leverage"] = [nothing_sent_yet]
             await manager.open_position(request(leverage=5))
             assert fake.before["set_leverage"] == []
+
+    asyncio.run(scenario())
+
+
+def test_what_came_during_a_rollback_is_history_afterwards(tmp_path):
+    """Also where the exchange counts its reports and names no time."""
+
+    async def scenario():
+        async with trading(tmp_path) as (manager, fake):
+            reports = [{**fake.report(contracts=size), "timestamp": None} for size in (1, 0)]
+
+            async def refuse_and_report():
+                for report in reports:
+                    await manager._on_position_update(report)
+                raise InvalidOrder("no")
+
+            fake.before["stop"] = [refuse_and_report] * 3
+            with pytest.raises(OpenFailed):
+                await manager.open_position(request())
+            assert manager.policy.is_history(PositionUpdate.from_ccxt(reports[0]))
 
     asyncio.run(scenario())

@@ -215,6 +215,7 @@ class VersionedIntent(RegistrationPolicy):
 
     def closed(self, state: PositionState, time_ms: int | None) -> None:
         """Remember when the position ended, by the exchange's clock where it told."""
+        self._merge(state)  # what came during a rollback still waits with the intent
         known = state.version or Version()
         times = [time for time in (known.time_ms, time_ms) if time is not None]
         self._closed[state.symbol] = Version(known.sequence, max(times, default=None))
