@@ -18,13 +18,14 @@ current_lane: ContextVar[str] = ContextVar("current_lane", default="program")
 # The packages whose lines a timeline names; set by the world before an execution starts.
 watched: tuple[str, ...] = ()
 
-# Names the lane of the running task where the context does not; each execution begins without it.
-namer: Callable[[], str] | None = None
+# Names the lane of the running task instead, in the context of executions that have a lane for each task.
+namer: ContextVar[Callable[[], str] | None] = ContextVar("namer", default=None)
 
 
 def acting() -> str:
     """Return the lane of the running task."""
-    return current_lane.get() if namer is None else namer()
+    name = namer.get()
+    return current_lane.get() if name is None else name()
 
 
 def caller(packages: tuple[str, ...] | None = None) -> str | None:

@@ -8,7 +8,7 @@ from contextvars import Context, copy_context
 from enum import StrEnum
 from typing import Any
 
-from simharness.core import lane, name
+from simharness.core import name
 from simharness.core.choice import Choice, Source, StepChooser
 from simharness.core.footprint import CLOCK, EMPTY, Footprint, recorder
 from simharness.core.step import Kind, Step, Window
@@ -69,8 +69,6 @@ class LoopExecution:
         self.semantics = semantics
         self.steps: list[Step] = []
         self._chooser = StepChooser(faults, strikes)
-        # What an execution of another kind had set is none of ours.
-        lane.namer = None
         self.loop = SimLoop(
             clock,
             self._chooser,

@@ -65,7 +65,8 @@ class ProgramExecution(LoopExecution):
         self._instrumenter = instrumenter
         if instrumenter is not None:
             instrumenter.begin_execution()
-        lane.watched, lane.namer = packages, running_actor
+        lane.watched = packages
+        self._context.run(lane.namer.set, running_actor)
         self._port = database
         self._database: Database | None = None
         if database is not None:

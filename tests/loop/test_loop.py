@@ -330,8 +330,13 @@ def test_the_loop_cannot_be_run_from_inside() -> None:
     execution.close()
 
 
-def test_an_execution_names_no_lanes_as_a_plain_program_before_it_did() -> None:
-    ProgramExecution(drawing).close()
-    assert lane.namer is not None
-    LoopExecution().close()
-    assert lane.namer is None
+def test_the_lanes_of_a_plain_program_end_with_its_context() -> None:
+    named: list[str] = []
+
+    async def acting() -> None:
+        named.append(lane.acting())
+
+    run(acting)
+    assert len(named) == 1
+    assert named != [lane.current_lane.get()]
+    assert lane.acting() == lane.current_lane.get()
