@@ -185,13 +185,14 @@ class RunningPositions:
     def memory(self) -> Memory:
         """Return tracked positions, buffers, locks, and what has leaked from them."""
         manager, policy, desk = self.manager, self.manager.policy, self.manager.desk
-        intents = policy.intents if isinstance(policy, VersionedIntent) else {}
-        kept = {symbol: 1 for symbol, intent in intents.items() if intent.latest is not None}
+        intents, told = (policy.intents, policy.told) if isinstance(policy, VersionedIntent) else ({}, {})
         buffered = {symbol: len(updates) for symbol, updates in manager.pending_updates.items() if updates}
-        reports = desk.reports if isinstance(desk, WriteAheadDesk) else {}
+        reports, mail = (desk.reports, desk.mail) if isinstance(desk, WriteAheadDesk) else ({}, {})
+        for symbol in (*told, *mail):
+            buffered[symbol] = 1
         return Memory(
             positions={symbol: _tracked(state) for symbol, state in sorted(manager.positions.items())},
-            buffered=dict(sorted({**kept, **buffered}.items())),
+            buffered=dict(sorted(buffered.items())),
             locked=frozenset({*manager.position_locks, *intents}),
             followed=frozenset(f"position_orders#{reference}" for reference in reports),
             leaks=self._leaks(),

@@ -210,6 +210,8 @@ def leftovers(manager):
         *manager.position_locks,
         *manager.pending_updates,
         *getattr(policy, "intents", ()),
+        *getattr(policy, "told", ()),
+        *getattr(manager.desk, "mail", ()),
         *getattr(policy._writers, "_locks", ()),
         *manager.desk.reports,
     ]

@@ -44,6 +44,7 @@ async def is_over(manager: PositionManager, state: PositionState) -> bool:
 async def net_quantity(manager: PositionManager, position_id: str) -> Decimal:
     """Return what the position's orders have left of it, in contracts, asking for those that may have changed."""
     row = await manager.repository.get_position(position_id)
+    manager.desk.read(row.symbol)
     orders = await manager.repository.orders_of(position_id)
     # An adopted position has no entry order of ours; an open that got no further than its row has no price either.
     adopted = row.entry_price is not None and all(order.role != ENTRY for order in orders)
@@ -59,8 +60,13 @@ async def settle(manager: PositionManager, symbol: str) -> None:
     """Finish a position that a report or its own stop order says is closed."""
     async with manager.policy.guard(symbol):
         state = manager.positions.get(symbol)
-        if state is None or state.status is PositionStatus.OPENING or not await is_over(manager, state):
-            return
+        if state is not None and state.status is not PositionStatus.OPENING:
+            await settle_tracked(manager, state)
+
+
+async def settle_tracked(manager: PositionManager, state: PositionState) -> None:
+    """Finish a tracked position if there is proof that it is closed; the caller has the turn of its symbol."""
+    if await is_over(manager, state):
         await manager.stops.cancel_all(state.id)
         await finish(manager, state)
 

@@ -90,7 +90,7 @@ class PositionManager:
         finally:
             if self.desk.lost_track(request.symbol):
                 self._resolve_later()
-        if state.is_flat:
+        if state.is_flat and state.status is PositionStatus.ACTIVE:
             # Its stop was faster than we: nobody else will come back to it.
             await closing.settle(self, request.symbol)
         return state
@@ -155,27 +155,13 @@ class PositionManager:
 
     def take_order(self, order: Mapping[str, Any]) -> Work | None:
         """Take in one ccxt order of the stream and return what is left to do, as `take_position` does."""
-        report = OrderReport.from_ccxt(order)
-        reference = self.desk.take(report)
-        return self._on_unknown_order(report) if reference is None else self._follow_up(reference, report)
+        return self.policy.take_order(OrderReport.from_ccxt(order))
 
-    async def _on_unknown_order(self, report: OrderReport) -> None:
+    async def after_order(self, report: OrderReport) -> None:
+        """Record an event of the order stream, and settle the position if its stop was executed."""
         reference = await self.desk.on_report(report)
-        if reference is not None and (work := self._follow_up(reference, report)) is not None:
-            await work
-
-    def _follow_up(self, reference: str, report: OrderReport) -> Work | None:
-        """Return what follows from an event about an order of ours."""
-        if report.only_works:
-            return None
-        if report.filled_or_zero and report.is_final and self.desk.role_of(reference) in (None, STOP):
-            return self._after_stop(reference, report)
-        return self.policy.saving(report.symbol)
-
-    async def _after_stop(self, reference: str, report: OrderReport) -> None:
-        """Settle the position whose stop was executed."""
-        if (work := self.policy.saving(report.symbol)) is not None:
-            await work
+        if reference is None or not report.is_final or not report.filled_or_zero:
+            return
         state = self.positions.get(report.symbol)
         if state is None or state.status is not PositionStatus.ACTIVE:
             return

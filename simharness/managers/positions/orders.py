@@ -66,10 +66,6 @@ class OrderDesk(ABC):
     async def wait_final(self, reference: str, report: OrderReport) -> OrderReport:
         """Return the newest report on an order when it is final, or when waiting has been long enough."""
 
-    def take(self, report: OrderReport) -> str | None:
-        """Take in an event at once and return the order's reference, or `None` if `on_report` has to do it."""
-        return None
-
     @abstractmethod
     async def on_report(self, report: OrderReport) -> str | None:
         """Take in an event of the order stream and return the reference of the order, if it is ours."""
@@ -95,17 +91,13 @@ class OrderDesk(ABC):
         """Store that an order never arrived at the exchange."""
         await self.repository.record({row.reference: OrderReport(symbol=row.symbol, status="rejected")})
 
-    def role_of(self, reference: str) -> str | None:
-        """Return the role of an order, or `None` if only its row tells."""
-        return None
-
     def lost_track(self, symbol: str) -> bool:
         """Tell, once, whether an order of the symbol was sent of which nobody knows whether it arrived."""
         return False
 
-    def has_news(self, symbol: str) -> bool:
-        """Tell whether something was learned of the symbol's orders that the database does not have."""
-        return False
+    @abstractmethod
+    def read(self, symbol: str) -> None:
+        """Take in the events on the symbol's orders that are kept until somebody wants to know."""
 
     async def save(self, symbol: str, state: PositionState | None = None, *, activate: bool = False) -> None:
         """Store what was learned of the symbol's orders, and `state`, which with `activate` becomes ACTIVE."""
@@ -159,6 +151,9 @@ class PlainDesk(OrderDesk):
             report = await self.exchange.fetch_order(report.symbol, exchange_id=reference)
             await self.repository.record({reference: report})
         return report
+
+    def read(self, symbol: str) -> None:
+        """Do nothing: events are recorded when they arrive."""
 
     async def on_report(self, report: OrderReport) -> str | None:
         """Record the event if the order's row is there already."""
@@ -215,6 +210,7 @@ async def flatten(desk: OrderDesk, state: PositionState, quantity: Decimal, atte
 
 async def book_missing_fills(desk: OrderDesk, symbol: str, position_id: str) -> list[str]:
     """Ask for the executions of a position's orders that nobody reported, and return the orders' references."""
+    desk.read(symbol)
     await desk.save(symbol)
     orders = await desk.repository.orders_of(position_id)
     doubtful = [order for order in orders if not desk.knows_fills(order)]

@@ -36,7 +36,6 @@ async def sync_with_exchange(manager: PositionManager, *, patient: bool = False)
     if manager.policy.write_ahead:
         await recover_rows(manager)
         await resolve_orders(manager)
-    doubtful = {row.symbol for row in await manager.repository.unresolved_orders() if row.role == ENTRY}
     generations = manager.policy.generations()
     opening = manager.policy.opening() if patient else frozenset()
     snapshot = {update.symbol: update for update in await manager.exchange.fetch_positions()}
@@ -47,12 +46,11 @@ async def sync_with_exchange(manager: PositionManager, *, patient: bool = False)
             if manager.policy.is_opening(symbol):
                 continue
             try:
-                fresh = manager.policy.generations().get(symbol) == generations.get(symbol)
+                fresh = manager.policy.generation(symbol) == generations.get(symbol, 0)
                 update = snapshot.get(symbol)
                 if symbol in manager.positions:
                     await _sync_tracked(manager, manager.positions[symbol], update, fresh=fresh)
-                elif update is not None and fresh and symbol not in doubtful:
-                    # A doubtful entry order explains the position: it is resolved, not adopted.
+                elif update is not None and fresh:
                     await adopt(manager, update)
             except PositionError as error:
                 logger.warning("%s: not synchronised: %s", symbol, error)
@@ -94,6 +92,10 @@ async def adopt(manager: PositionManager, update: PositionUpdate) -> None:
     if not quantity or not price or side is None:
         logger.warning("%s: a position without quantity, price or side is not adopted", update.symbol)
         return
+    if any(
+        order.symbol == update.symbol and order.role == ENTRY for order in await manager.repository.unresolved_orders()
+    ):
+        return  # A doubtful entry order explains the position: it is resolved, not adopted.
     distance = manager.settings.default_stop
     stop_price = price * (1 - distance if side == "long" else 1 + distance)
     request = OpenRequest(update.symbol, side, abs(quantity), stop_price)

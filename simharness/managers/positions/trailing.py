@@ -30,16 +30,22 @@ def trailing_stop(state: PositionState) -> Decimal | None:
 
 
 async def trail(manager: PositionManager, symbol: str) -> None:
-    """Move the stop of `symbol` if its price has moved far enough: the new one first, then the old one goes."""
+    """Move the stop of `symbol` if its price has moved far enough."""
     async with manager.policy.guard(symbol):
         state = manager.positions.get(symbol)
-        price = None if state is None else trailing_stop(state)
-        if state is None or price is None or state.status is not PositionStatus.ACTIVE or not state.quantity:
-            return
-        try:
-            await manager.stops.place(state, price)
-        except StopLossFailed as error:
-            logger.warning("%s: the stop stays at %s: %s", symbol, state.stop_price, error)
-            return
-        await manager.repository.update_position(state.id, stop_price=price, stop_reference=state.stop_reference)
-        await manager.stops.cancel_all(state.id, keep=state.stop_reference)
+        if state is not None and state.status is PositionStatus.ACTIVE:
+            await move_stop(manager, state)
+
+
+async def move_stop(manager: PositionManager, state: PositionState) -> None:
+    """Follow the price with the stop: the new one first, then the old one goes; the caller has the symbol's turn."""
+    price = trailing_stop(state)
+    if price is None or not state.quantity:
+        return
+    try:
+        await manager.stops.place(state, price)
+    except StopLossFailed as error:
+        logger.warning("%s: the stop stays at %s: %s", state.symbol, state.stop_price, error)
+        return
+    await manager.repository.update_position(state.id, stop_price=price, stop_reference=state.stop_reference)
+    await manager.stops.cancel_all(state.id, keep=state.stop_reference)

@@ -1,8 +1,9 @@
 """Write first, send afterwards: the order desk that ships.
 
-What is learned of an order, from answers and events in any order, is merged in memory at once. It goes to the
-database with `save`, many orders in one transaction, and only whoever writes on the symbol calls that: an event
-never waits for the database, and two transactions never compete for the rows of one symbol.
+What is learned of an order, from answers and events in any order, is merged in memory. Events wait in the mail
+until `read`: whoever has the turn of the symbol reads when it matters to him, and is not disturbed in between. What
+is new goes to the database with `save`, many orders in one transaction, and only he calls that: an event never waits
+for the database, and two transactions never compete for the rows of one symbol.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ class WriteAheadDesk(OrderDesk):
         self._acknowledged: dict[str, OrderReport] = {}
         # The last reports on orders that are over: most late and repeated events say nothing that is not in here.
         self._past: dict[str, OrderReport] = {}
+        # By symbol, the events that nobody has read yet, and those whose orders only the database may know.
+        self.mail: dict[str, list[OrderReport]] = {}
+        self._strangers: dict[str, list[OrderReport]] = {}
+        # Symbols of which an event told that a stop was executed.
+        self.fired: set[str] = set()
         # By symbol, the orders of which more is known than the database has. Sets: what joins them joins in any order.
         self._unsaved: dict[str, set[str]] = {}
         self._news: dict[str, asyncio.Event] = {}
@@ -85,6 +91,7 @@ class WriteAheadDesk(OrderDesk):
             try:
                 report = await self.exchange.fetch_order(symbol, client_id=reference, conditional=conditional)
             except (OrderMissing, OrderRefused, OutcomeUnknown):
+                self.read(symbol)
                 if (known := self._heard_of(reference)) is not None:
                     return known
                 await asyncio.sleep(self.timing.query_backoff_s * (attempt + 1))
@@ -102,24 +109,28 @@ class WriteAheadDesk(OrderDesk):
 
     async def wait_final(self, reference: str, report: OrderReport) -> OrderReport:
         """Follow the order stream, and ask whenever it has been silent for a while."""
+        symbol, silences = report.symbol, 0
         report = self.reports.get(reference, report)
-        for _ in range(self.timing.polls):
-            if report.is_final:
-                break
-            if not await self._heard(reference):
-                await self._refresh(reference, report.symbol)
+        while not report.is_final and silences < self.timing.polls:
+            if not await self._heard(symbol):
+                silences += 1
+                await self._refresh(reference, symbol)
+            self.read(symbol)
             report = self.reports.get(reference, report)
         return report
 
-    async def _heard(self, reference: str) -> bool:
-        news = self._news.setdefault(reference, asyncio.Event())
+    async def _heard(self, symbol: str) -> bool:
+        """Wait for mail on a symbol, which may be there already, and tell whether there is some."""
+        if symbol in self.mail:
+            return True
+        news = self._news.setdefault(symbol, asyncio.Event())
         try:
             async with asyncio.timeout(self.timing.poll_s):
                 await news.wait()
         except TimeoutError:
             return False
         finally:
-            self._news.pop(reference, None)
+            self._news.pop(symbol, None)
         return True
 
     async def _refresh(self, reference: str, symbol: str, *, conditional: bool = False) -> OrderReport | None:
@@ -129,19 +140,43 @@ class WriteAheadDesk(OrderDesk):
             return None  # A lagging or failing read says nothing about the order.
         return self._learn(reference, report)
 
-    def take(self, report: OrderReport) -> str | None:
-        """Merge an event about an order that is followed; the caller sees to it that it is saved."""
+    def post(self, report: OrderReport) -> str | None:
+        """Keep an event about an order of ours until it is read, and return its symbol; others are dropped."""
         reference = self._reference_of(report)
-        if reference is None:
+        if reference is None or not reference.startswith(self._prefix):
             return None
         if report.only_works and reference in self._roles:
             self._acknowledged[reference] = report
-            return reference
-        if reference in self.reports:
-            self._learn(reference, report)
-            return reference
-        past = self._past.get(reference)
-        return reference if past is not None and past.merged_with(report).lasting == past.lasting else None
+            return None
+        if report.client_id is None:
+            report = replace(report, client_id=reference, symbol=self.reports[reference].symbol)
+        self.mail.setdefault(report.symbol, []).append(report)
+        if (news := self._news.get(report.symbol)) is not None:
+            news.set()
+        return report.symbol
+
+    def read(self, symbol: str) -> None:
+        """Merge the mail on a symbol; what may be about orders that nobody follows is left to `read_strangers`."""
+        for report in self.mail.pop(symbol, ()):
+            reference = str(report.client_id)
+            past = self._past.get(reference)
+            if reference in self.reports:
+                self._learn(reference, report)
+            elif past is None or past.merged_with(report).lasting != past.lasting:
+                self._strangers.setdefault(symbol, []).append(report)
+                continue
+            self._note_stop(report, self._roles.get(reference))
+
+    def _note_stop(self, report: OrderReport, role: str | None) -> None:
+        if role == STOP and report.is_final and report.filled_or_zero:
+            self.fired.add(report.symbol)
+
+    async def read_strangers(self, symbol: str) -> None:
+        """Take in the mail about orders that only the database knows, if it does."""
+        while strangers := self._strangers.get(symbol):
+            await self.on_report(strangers[0])
+            del strangers[0]
+        self._strangers.pop(symbol, None)
 
     async def on_report(self, report: OrderReport) -> str | None:
         """Take in an event, also about an order that only the database knows."""
@@ -149,6 +184,7 @@ class WriteAheadDesk(OrderDesk):
         if reference is None or not reference.startswith(self._prefix):
             return None
         row = None if reference in self.reports else await self.repository.get_order(reference)
+        self._note_stop(report, self._roles.get(reference) if row is None else row.role)
         if row is not None:
             report = replace(report, symbol=row.symbol)
             if row.status in FINAL_STATUSES:
@@ -167,18 +203,12 @@ class WriteAheadDesk(OrderDesk):
         # A sparse event names the order by the exchange's id alone.
         return next((ours for ours, known in self.reports.items() if known.exchange_id == report.exchange_id), None)
 
-    def role_of(self, reference: str) -> str | None:
-        """Return the role of an order that is followed."""
-        return self._roles.get(reference)
-
     def _learn(self, reference: str, report: OrderReport) -> OrderReport:
-        """Merge a report into what is known of its order, and wake who waits for news."""
+        """Merge a report into what is known of its order."""
         known = self.reports.get(reference)
         merged = report if known is None else known.merged_with(report)
         if merged != known:
             self.reports[reference] = merged
-            if (news := self._news.get(reference)) is not None:
-                news.set()
         if known is None or merged.lasting != known.lasting:
             self._owe(merged.symbol, reference)
         return merged
@@ -195,12 +225,12 @@ class WriteAheadDesk(OrderDesk):
         return lost
 
     def has_news(self, symbol: str) -> bool:
-        """Tell whether `save` has something to do."""
-        return bool(self._unsaved.get(symbol))
+        """Tell whether `save` or `read_strangers` has something to do."""
+        return bool(self._unsaved.get(symbol)) or symbol in self._strangers
 
     async def save(self, symbol: str, state: PositionState | None = None, *, activate: bool = False) -> None:
         """Store all that was learned, and go on while more is learned meanwhile."""
-        while self.has_news(symbol) or state is not None:
+        while self._unsaved.get(symbol) or state is not None:
             owed = sorted(self._unsaved.get(symbol, ()))
             if owed:
                 self._unsaved[symbol].clear()

@@ -24,7 +24,7 @@ class RegistrationPolicy(ABC):
 
     `manager.open_position` calls, in this order: `begin`, `row_stored`, `ordered` (the market order was
     answered), `filled`, and at the end `register`; or `abandon` after a failure. Updates of the stream go
-    to `on_update`. `write_ahead` says whether orders are stored under our own id before they are sent,
+    to `take` and `take_order`. `write_ahead` says whether orders are stored under our own id before they are sent,
     `exclusive` whether the database holds one open position per symbol.
     """
 
@@ -67,6 +67,10 @@ class RegistrationPolicy(ABC):
         """Take in an update at once and return what is left to do, if anything; here it is everything."""
         return self.on_update(update)
 
+    def take_order(self, report: OrderReport) -> Work | None:
+        """Take in an event of the order stream at once and return what is left to do; here it is everything."""
+        return self.manager.after_order(report)
+
     def is_opening(self, symbol: str) -> bool:
         """Tell whether a position of `symbol` is being opened, so that other writers leave it alone."""
         return False
@@ -80,8 +84,12 @@ class RegistrationPolicy(ABC):
         return nullcontext()
 
     def generations(self) -> dict[str, int]:
-        """Return, by symbol, a number that changes whenever a command on it begins or ends."""
+        """Return the generation of each symbol that has one."""
         return {}
+
+    def generation(self, symbol: str) -> int:
+        """Return a number that changes whenever a command on the symbol begins or ends."""
+        return 0
 
     def is_current(self, state: PositionState, update: PositionUpdate) -> bool:
         """Tell whether `update` may change `state`."""
@@ -102,10 +110,3 @@ class RegistrationPolicy(ABC):
     async def store(self, state: PositionState) -> None:
         """Write what the exchange reported to the position's row."""
         await self.manager.desk.save(state.symbol, state)
-
-    def saving(self, symbol: str) -> Work | None:
-        """Return the work of storing what events have told of the symbol's orders.
-
-        Without write-ahead there is none: it was stored on arrival.
-        """
-        return None

@@ -1,15 +1,13 @@
 """`versioned-intent`, the policy that ships.
 
-An open is known from before its order is sent, as an intent that only this policy reads. Position
-reports carry whole values, so of those that arrive during the open only the newest has to be kept. When
-the entry order has ended, the position becomes visible as the order made it; the newest report is merged
-into it twice, before it is stored as open and when the open ends, each time in one step without an await.
-Reports never go back behind the exchange's sequence or time, and every way out of an open removes what
-it had left.
+An open is known from before its order is sent, as an intent that only this policy reads. When the entry order
+has ended, the position becomes visible as the order made it. Reports never go back behind the exchange's sequence
+or time, and every way out of an open removes what it had left.
 
-One writer works on a symbol at a time. What events tell meanwhile is taken into memory at once and left
-for that writer to store before he is done, so that events neither wait for him nor compete with him for
-rows, and a row never goes back to older values.
+One writer has the turn of a symbol at a time. What events tell meanwhile waits in the mail, where he reads it when
+he needs it, and at the latest at the end of his turn: there all of it is taken in, stored and acted on, until
+nothing is new. So events neither wait for him nor compete with him for rows, what he decides by does not change
+under his hands, and a row never goes back to older values. An event that finds nobody at work is taken in at once.
 """
 
 from __future__ import annotations
@@ -19,12 +17,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from simharness.managers.positions import closing, trailing
 from simharness.managers.positions.errors import PositionExists
 from simharness.managers.positions.exchange import OrderReport
 from simharness.managers.positions.locks import KeyedLocks
+from simharness.managers.positions.mail import Told
 from simharness.managers.positions.policies.base import RegistrationPolicy, Work, logger
 from simharness.managers.positions.state import OpenRequest, PositionState, PositionStatus, PositionUpdate, Version
-from simharness.managers.positions.trailing import trailing_stop
+from simharness.managers.positions.write_ahead import WriteAheadDesk
 
 if TYPE_CHECKING:
     from simharness.managers.positions.manager import PositionManager
@@ -32,33 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenIntent:
-    """An open in progress: the row's id once it is stored, and the newest report on the symbol so far."""
+    """An open in progress, with the row's id once it is stored."""
 
     request: OpenRequest
     position_id: str | None = None
-    latest: PositionUpdate | None = None
-    seen_open: bool = False
-
-    def fold(self, update: PositionUpdate) -> None:
-        """Keep `update` if it is the newest; fields that it leaves out stay as they were reported before."""
-        known = self.latest
-        if known is None:
-            self.latest = update
-        elif not update.version.is_stale_after(known.version):
-            self.latest = PositionUpdate(
-                symbol=update.symbol,
-                side=update.side or known.side,
-                quantity=known.quantity if update.quantity is None else update.quantity,
-                entry_price=known.entry_price if update.entry_price is None else update.entry_price,
-                mark_price=known.mark_price if update.mark_price is None else update.mark_price,
-                unrealized_pnl=known.unrealized_pnl if update.unrealized_pnl is None else update.unrealized_pnl,
-                version=update.version,
-            )
-        self.seen_open = self.seen_open or update.says_open
 
 
 class VersionedIntent(RegistrationPolicy):
-    """Register the intent before the order, merge on registration, order reports by the exchange's version."""
+    """Register the intent before the order, merge on registration, order reports by the exchange's version.
+
+    Raises `TypeError` if the manager's orders do not go through a `WriteAheadDesk`.
+    """
 
     name: ClassVar[str] = "versioned-intent"
     write_ahead: ClassVar[bool] = True
@@ -66,13 +50,18 @@ class VersionedIntent(RegistrationPolicy):
 
     def __init__(self, manager: PositionManager) -> None:
         super().__init__(manager)
+        if not isinstance(manager.desk, WriteAheadDesk):
+            raise TypeError(f"{self.name} needs a stop-loss manager with a WriteAheadDesk, not {manager.desk!r}")
+        self._desk = manager.desk
+        self.told: dict[str, Told] = {}
         self.intents: dict[str, OpenIntent] = {}
         # What was closed here, so that a lagging snapshot cannot bring it back. One small entry per symbol.
         self._closed: dict[str, Version] = {}
         self._generations: dict[str, int] = {}
         self._writers = KeyedLocks()
-        # Symbols whose position has learned something since its values were last written.
+        # Symbols whose position has learned something: since it was last written, and since somebody acted on it.
         self._changed: set[str] = set()
+        self._due: set[str] = set()
 
     def begin(self, request: OpenRequest) -> None:
         """Register the intent, or refuse the symbol if it has a position or an intent."""
@@ -92,33 +81,16 @@ class VersionedIntent(RegistrationPolicy):
         state.version = Version(time_ms=report.time_ms)
         self.manager.positions[state.symbol] = state
 
-    def _merge(self, state: PositionState) -> None:
-        """Take over the newest report that has come during the open."""
-        intent = self.intents.get(state.symbol)
-        if intent is None or (latest := intent.latest) is None:
-            return
-        intent.latest = None
-        if state.may_mean(latest):
-            # An old report has no news, but it proves that a later "flat" is about this position.
-            state.seen_open = state.seen_open or intent.seen_open
-            if self.is_current(state, latest):
-                state.apply(latest)
-                self._changed.add(state.symbol)
-
     async def register(self, state: PositionState) -> None:
         """Declare the visible position finished; one that was opened without this manager becomes visible now."""
         state.status = PositionStatus.ACTIVE
-        self._merge(state)
         self.intents.pop(state.symbol, None)
         self.manager.positions.setdefault(state.symbol, state)
         self._count(state.symbol)
 
     def abandon(self, symbol: str) -> None:
         """Remove the intent and its position, unless a rollback could not close it and must be tried again."""
-        state = self.manager.positions.get(symbol)
-        if state is not None:
-            self._merge(state)
-        intent = self.intents.pop(symbol, None)
+        state, intent = self.manager.positions.get(symbol), self.intents.pop(symbol, None)
         if intent is not None and state is not None and state.id == intent.position_id:
             if state.status is PositionStatus.CLOSING:
                 logger.error("%s: position %s could not be rolled back; the next sync tries again", symbol, state.id)
@@ -132,25 +104,48 @@ class VersionedIntent(RegistrationPolicy):
             await work
 
     def take(self, update: PositionUpdate) -> Work | None:
-        """Apply a report that is newer than what is known; during an open, keep it with the intent."""
-        intent = self.intents.get(update.symbol)
-        if intent is not None:
-            intent.fold(update)
-        elif (state := self.manager.positions.get(update.symbol)) is not None:
-            state.seen_open = state.seen_open or (update.says_open and state.may_mean(update))
-            if self.is_current(state, update):
-                state.apply(update)
-                return self._follow_up(state)
+        """Leave a report to the symbol's writer, or take it in here if there is none."""
+        told = self.told.get(update.symbol)
+        if told is None:
+            self.told[update.symbol] = Told(update, update.says_open)
         else:
-            logger.debug("%s: a report on a position that is not ours (yet)", update.symbol)
-        return None
+            told.fold(update)
+        return self._reading(update.symbol)
 
-    def _follow_up(self, state: PositionState) -> Work | None:
-        """Return what is left to do after a report was applied, if nobody is at work on the symbol who does it."""
+    def take_order(self, report: OrderReport) -> Work | None:
+        """Leave a report on an order of ours to the symbol's writer, or take it in here if there is none."""
+        symbol = self._desk.post(report)
+        return None if symbol is None else self._reading(symbol)
+
+    def _reading(self, symbol: str) -> Work | None:
+        """Read the mail, unless somebody has a turn and will do it; return the turn that it takes, if it does."""
+        if self._writers.is_used(symbol) or not self._read(symbol):
+            return None
+        return self._in_turn(symbol, self._writers.hold(symbol))
+
+    def _read(self, symbol: str) -> bool:
+        """Take in what events have told, and return whether that, or something before it, is left to be dealt with."""
+        self._desk.read(symbol)
+        state = self.manager.positions.get(symbol)
+        if state is None:
+            if self.told.pop(symbol, None) is not None:
+                logger.debug("%s: a report on a position that is not ours (yet, or any more)", symbol)
+        elif self._merge(state):
+            self._due.add(symbol)
+        return symbol in self._changed or symbol in self._desk.fired or self._desk.has_news(symbol)
+
+    def _merge(self, state: PositionState) -> bool:
+        """Take over the newest report that has come, and return whether it was news."""
+        told = self.told.pop(state.symbol, None)
+        if told is None or not state.may_mean(told.latest):
+            return False
+        # An old report has no news, but it proves that a later "flat" is about this position.
+        state.seen_open = state.seen_open or told.seen_open
+        if not self.is_current(state, told.latest):
+            return False
+        state.apply(told.latest)
         self._changed.add(state.symbol)
-        if state.is_flat or trailing_stop(state) is not None:
-            return self.manager.after_update(state)
-        return self._storing(state.symbol)
+        return True
 
     def is_current(self, state: PositionState, update: PositionUpdate) -> bool:
         """Tell whether `update` is newer than `state`.
@@ -181,28 +176,62 @@ class VersionedIntent(RegistrationPolicy):
             try:
                 yield
             finally:
-                await self._save(symbol)
+                await self._end_turn(symbol)
 
-    async def _save(self, symbol: str) -> None:
-        """Store what is new; after the last look nothing is awaited, so nothing can come in between."""
-        while symbol in self._changed or self.manager.desk.has_news(symbol):
-            state = self.manager.positions.get(symbol) if symbol in self._changed else None
-            self._changed.discard(symbol)
-            try:
-                await self.manager.desk.save(symbol, state)
-            except Exception as error:
-                # It is known in memory and stays owed: what was done meanwhile is done all the same.
-                if state is not None:
-                    self._changed.add(symbol)
-                logger.warning("%s: not stored, the next writer tries again: %s", symbol, error)
+    async def _in_turn(self, symbol: str, turn: AbstractAsyncContextManager[None]) -> None:
+        async with turn:
+            await self._end_turn(symbol)
+
+    async def _end_turn(self, symbol: str) -> None:
+        """Deal with all that was told; after the last look nothing is awaited, so nothing can come in between."""
+        while self._read(symbol):
+            saved = await self._save(symbol)
+            await self._act(symbol)
+            if not saved:
                 return
+
+    async def _save(self, symbol: str) -> bool:
+        """Store what is new, and return whether the database took it."""
+        state = self.manager.positions.get(symbol) if symbol in self._changed else None
+        self._changed.discard(symbol)
+        try:
+            await self._desk.save(symbol, state)
+            await self._desk.read_strangers(symbol)
+        except Exception as error:
+            # It is known in memory and stays owed: what was done meanwhile is done all the same.
+            if state is not None:
+                self._changed.add(symbol)
+            logger.warning("%s: not stored, the next writer tries again: %s", symbol, error)
+            return False
+        return True
+
+    async def _act(self, symbol: str) -> None:
+        """Settle the position if the stream says that it is over, or move its stop if the price has moved."""
+        due, fired = symbol in self._due, symbol in self._desk.fired
+        self._due.discard(symbol)
+        self._desk.fired.discard(symbol)
+        state = self.manager.positions.get(symbol)
+        if state is None or state.status is not PositionStatus.ACTIVE:
+            return
+        try:
+            if fired or (due and state.is_flat):
+                await closing.settle_tracked(self.manager, state)
+            elif due:
+                await trailing.move_stop(self.manager, state)
+        except Exception:
+            # The command whose turn it is has nothing to do with it; the next synchronisation sees it too.
+            logger.exception("%s: position %s could not be followed up", symbol, state.id)
 
     def generations(self) -> dict[str, int]:
         """Return how many commands on each symbol have begun or ended."""
         return dict(self._generations)
 
+    def generation(self, symbol: str) -> int:
+        """Return how many commands on the symbol have begun or ended."""
+        return self._generations.get(symbol, 0)
+
     def _count(self, symbol: str) -> None:
-        self._generations[symbol] = self._generations.get(symbol, 0) + 1
+        self._generations[symbol] = self.generation(symbol) + 1
 
     def is_history(self, update: PositionUpdate) -> bool:
         """Tell whether `update` is not newer than the end of the symbol's last position."""
@@ -215,7 +244,7 @@ class VersionedIntent(RegistrationPolicy):
 
     def closed(self, state: PositionState, time_ms: int | None) -> None:
         """Remember when the position ended, by the exchange's clock where it told."""
-        self._merge(state)  # what came during a rollback still waits with the intent
+        self._merge(state)
         known = state.version or Version()
         times = [time for time in (known.time_ms, time_ms) if time is not None]
         self._closed[state.symbol] = Version(known.sequence, max(times, default=None))
@@ -223,27 +252,10 @@ class VersionedIntent(RegistrationPolicy):
         self._count(state.symbol)
 
     async def activate(self, state: PositionState) -> None:
-        """Write status and newest values; the caller is the symbol's writer."""
-        self._merge(state)
+        """Write status and values; the caller is the symbol's writer."""
         self._changed.discard(state.symbol)
         await super().activate(state)
 
     async def store(self, state: PositionState) -> None:
-        """Have the newest values written, by the symbol's writer or else here."""
+        """Have the newest values written at the end of the turn that the caller has."""
         self._changed.add(state.symbol)
-        if (work := self._storing(state.symbol)) is not None:
-            await work
-
-    def saving(self, symbol: str) -> Work | None:
-        """Return the work of storing what events have told of the symbol's orders, if nobody is at work on it."""
-        if self._writers.is_used(symbol) or not self.manager.desk.has_news(symbol):
-            return None
-        return self._storing(symbol)
-
-    def _storing(self, symbol: str) -> Work | None:
-        """Take a turn as the symbol's writer, unless somebody has one: he stores all that is new in the end."""
-        return None if self._writers.is_used(symbol) else self._in_turn(symbol, self._writers.hold(symbol))
-
-    async def _in_turn(self, symbol: str, turn: AbstractAsyncContextManager[None]) -> None:
-        async with turn:
-            await self._save(symbol)
