@@ -40,6 +40,8 @@ def test_an_update_changes_mark_price_quantity_and_pnl_of_position_and_row(tmp_p
         async with trading(tmp_path, policy) as (manager, fake):
             state = await manager.open_position(request())
             await manager._on_position_update(fake.report(Decimal("101.5")))
+            async with manager.policy.guard(SYMBOL):
+                pass  # What it is worth is stored with somebody's next turn.
             row = await manager.repository.get_position(state.id)
             assert state.mark_price == row.mark_price == Decimal("101.5")
             assert state.unrealized_pnl == row.unrealized_pnl == Decimal("1.5")

@@ -47,9 +47,22 @@ def test_a_report_in_a_turn_changes_nothing_before_its_end_and_is_stored_then(tm
 def test_a_report_that_finds_nobody_at_work_is_taken_in_at_once(tmp_path):
     async def scenario(manager, fake):
         state = await manager.open_position(request())
-        work = manager.take_position(fake.report(mark=Decimal(101)))
-        assert state.mark_price == 101
+        fake.size = Decimal("0.5")
+        work = manager.take_position(fake.report())
+        assert state.quantity == Decimal("0.5")
         await work
+        assert (await manager.repository.get_position(state.id)).quantity == Decimal("0.5")
+
+    run(scenario, tmp_path)
+
+
+def test_what_a_position_is_worth_needs_no_turn_and_is_stored_with_the_next(tmp_path):
+    async def scenario(manager, fake):
+        state = await manager.open_position(request())
+        assert manager.take_position(fake.report(mark=Decimal(101))) is None
+        assert state.mark_price == 101
+        async with manager.policy.guard(SYMBOL):
+            assert (await manager.repository.get_position(state.id)).mark_price is None
         assert (await manager.repository.get_position(state.id)).mark_price == 101
 
     run(scenario, tmp_path)

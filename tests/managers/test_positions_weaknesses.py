@@ -105,6 +105,8 @@ def test_versioned_intent_never_goes_back_to_an_older_update(tmp_path):
             state = await manager.open_position(request())
             older, newer = fake.report(Decimal(101)), fake.report(Decimal(107))
             await asyncio.gather(*(manager._on_position_update(report) for report in (newer, older, newer)))
+            async with manager.policy.guard(SYMBOL):
+                pass  # What it is worth is stored with somebody's next turn.
             row = await manager.repository.get_position(state.id)
             assert state.mark_price == row.mark_price == 107
 

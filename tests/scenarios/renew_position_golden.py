@@ -84,7 +84,7 @@ WEAKNESSES = {
         ("venue fills o-1", "user stream: position", "log “Skipped ETH/USDT:USDT", "S11 does not hold"),
     ),
     "division by zero in the protection check": Weakness(
-        "position-sync-during-open", "buffer-then-apply", "S9", "entry price 0",
+        "position-protection-during-open", "buffer-then-apply", "S9", "entry price 0",
         ("Pre-registered", "check_protection", "!!"),
     ),
     "naked position after a lost reply": Weakness(

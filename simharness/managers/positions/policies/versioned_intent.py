@@ -7,7 +7,9 @@ or time, and every way out of an open removes what it had left.
 One writer has the turn of a symbol at a time. What events tell meanwhile waits in the mail, where he reads it when
 he needs it, and at the latest at the end of his turn: there all of it is taken in, stored and acted on, until
 nothing is new. So events neither wait for him nor compete with him for rows, what he decides by does not change
-under his hands, and a row never goes back to older values. An event that finds nobody at work is taken in at once.
+under his hands, and a row never goes back to older values. An event that finds nobody at work is taken in at once,
+and takes a turn itself if there is anything to do but to note what the position is worth: that the next turn stores,
+at the latest the one of the synchronisation.
 """
 
 from __future__ import annotations
@@ -119,20 +121,26 @@ class VersionedIntent(RegistrationPolicy):
 
     def _reading(self, symbol: str) -> Work | None:
         """Read the mail, unless somebody has a turn and will do it; return the turn that it takes, if it does."""
-        if self._writers.is_used(symbol) or not self._read(symbol):
+        if self._writers.is_used(symbol):
             return None
-        return self._in_turn(symbol, self._writers.hold(symbol))
+        self._read(symbol)
+        return self._in_turn(symbol, self._writers.hold(symbol)) if self._is_due(symbol) else None
 
-    def _read(self, symbol: str) -> bool:
-        """Take in what events have told, and return whether that, or something before it, is left to be dealt with."""
+    def _read(self, symbol: str) -> None:
+        """Take in what events have told."""
         self._desk.read(symbol)
         state = self.manager.positions.get(symbol)
         if state is None:
             if self.told.pop(symbol, None) is not None:
                 logger.debug("%s: a report on a position that is not ours (yet, or any more)", symbol)
-        elif self._merge(state):
-            self._due.add(symbol)
-        return symbol in self._changed or symbol in self._desk.fired or self._desk.has_news(symbol)
+        else:
+            held = (state.quantity, state.entry_price)
+            if self._merge(state) and ((state.quantity, state.entry_price) != held or trailing.trailing_stop(state)):
+                self._due.add(symbol)
+
+    def _is_due(self, symbol: str) -> bool:
+        """Tell whether what was told is worth a turn; what a position is worth by now waits for the next one."""
+        return symbol in self._due or symbol in self._desk.fired or self._desk.has_news(symbol)
 
     def _merge(self, state: PositionState) -> bool:
         """Take over the newest report that has come, and return whether it was news."""
@@ -184,11 +192,15 @@ class VersionedIntent(RegistrationPolicy):
 
     async def _end_turn(self, symbol: str) -> None:
         """Deal with all that was told; after the last look nothing is awaited, so nothing can come in between."""
-        while self._read(symbol):
+        while self._owes(symbol):
             saved = await self._save(symbol)
             await self._act(symbol)
             if not saved:
                 return
+
+    def _owes(self, symbol: str) -> bool:
+        self._read(symbol)
+        return symbol in self._changed or self._is_due(symbol)
 
     async def _save(self, symbol: str) -> bool:
         """Store what is new, and return whether the database took it."""
