@@ -12,6 +12,8 @@ from hashlib import blake2b
 from simharness.core import name
 from simharness.core.step import Step
 
+_64_BITS = (1 << 64) - 1
+
 
 class HappensBefore:
     """The causal order of a sequence of steps.
@@ -111,13 +113,20 @@ def step_fingerprints(steps: Sequence[Step], order: HappensBefore) -> list[int]:
     ``order`` keeps them, and the sum over the past of each step.
     """
     prints, sums = order.prints, order.sums
+    everything = sum(prints)
     for position in range(len(prints), len(steps)):
         step = steps[position]
         # Only the maximal predecessors would do; all direct ones are implied by the trace except for conflicts
         # that another predecessor covers, and which of those are listed depends on the order. So: the whole past.
-        total = sum_of(order.past[position] ^ (1 << position), prints)
+        past = order.past[position] ^ (1 << position)
+        rest = past ^ ((1 << position) - 1)
+        if past.bit_count() <= rest.bit_count():
+            total = sum_of(past, prints)
+        else:
+            total = (everything - sum_of(rest, prints)) & _64_BITS
         sums.append(total)
         prints.append(hash((name.fingerprint(step.process), step.index, step.values, total)))
+        everything += prints[-1]
     return prints
 
 
@@ -128,7 +137,7 @@ def sum_of(positions: int, prints: Sequence[int]) -> int:
         low = positions & -positions
         total += prints[low.bit_length() - 1]
         positions ^= low
-    return total & 0xFFFFFFFFFFFFFFFF
+    return total & _64_BITS
 
 
 def fingerprint(steps: Sequence[Step], order: HappensBefore) -> int:
