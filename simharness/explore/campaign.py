@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,8 @@ from simharness.core import trace
 from simharness.core.canonical import canonical
 from simharness.core.execution import Execution, Program
 from simharness.core.schedule import Place, Schedule
+from simharness.core.step import Step
+from simharness.core.trace import HappensBefore
 from simharness.core.verdict import Finding, Verdict
 from simharness.errors import SelfCheckFailed
 from simharness.explore.audit import audit
@@ -109,6 +111,7 @@ class Campaign:
     learn: Callable[[Any], None] = lambda notes: None
     outcomes: dict[Hashable, int] = field(default_factory=dict)
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
+    _realisations: dict[int, tuple[bool | None, tuple[str, ...]]] = field(default_factory=dict, init=False, repr=False)
     bounds: list[str] = field(default_factory=list)
     exhausted: bool = False
     interrupted: bool = False
@@ -312,17 +315,15 @@ class Campaign:
                 raise SelfCheckFailed(
                     f"the counterexample of {candidate.finding.invariant} did not happen again when it was replayed"
                 )
-            realisation = realised(execution.steps, timed=self.timed) if self.stock else None
-            final = Schedule(shrunk.schedule.deviations, len(execution.steps))
-            deliveries = realisation.deliveries if realisation is not None else ()
+            reachable, deliveries = self._realised(execution.steps) if self.stock else (None, ())
             return Proof(
                 finding,
-                final,
+                Schedule(shrunk.schedule.deviations, len(execution.steps)),
                 trace.digest(execution.steps),
-                realisation.reachable if realisation is not None else None,
+                reachable,
                 shrunk.minimal,
                 candidate.number,
-                tuple(execution.steps[position].label for position, _ in deliveries),
+                deliveries,
                 places,
             )
         finally:
@@ -336,9 +337,20 @@ class Campaign:
     def _really_violated(self, execution: Execution) -> frozenset[str]:
         """Return what is violated if a stock loop can do it: a smaller counterexample must not be less real."""
         violated = self._violated(execution)
-        if violated and realised(execution.steps, timed=self.timed).reachable:
-            return violated
-        return frozenset()
+        return violated if violated and self._realised(execution.steps)[0] else frozenset()
+
+    def _realised(self, steps: Sequence[Step]) -> tuple[bool | None, tuple[str, ...]]:
+        """Return whether a stock loop can do it, and the labels of its deliveries.
+
+        Schedules that differ are often the same interleaving, also when the search for a realisation gives up on it.
+        """
+        order = HappensBefore(steps)
+        interleaving = trace.fingerprint(steps, order)
+        if interleaving not in self._realisations:
+            found = realised(steps, order, timed=self.timed)
+            labels = tuple(steps[position].label for position, _ in found.deliveries)
+            self._realisations[interleaving] = found.reachable, labels
+        return self._realisations[interleaving]
 
     @staticmethod
     def _same(execution: Execution, kind: str) -> Finding | None:

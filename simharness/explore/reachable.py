@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simharness.core.step import Arrival, Kind, Step
 from simharness.core.trace import HappensBefore
@@ -35,8 +36,7 @@ class Realisation:
     deliveries: Deliveries = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """What a stock loop looks like in the middle of the search.
 
     ``left`` is the number of callbacks of the running iteration that are still in front of the queue, 0 between two

@@ -10,7 +10,7 @@ from search_programs import program
 from test_campaign_limits import _writers
 
 from simharness.core.step import Step
-from simharness.core.trace import digest
+from simharness.core.trace import HappensBefore, digest, fingerprint
 from simharness.explore.campaign import Campaign, Limits
 from simharness.explore.latency import realised
 from simharness.explore.reachable import Realisation
@@ -33,10 +33,10 @@ def test_where_the_search_for_a_realisation_gave_up_another_order_is_looked_for(
     hopeless = {smallest.digest}
     searching = [True]
 
-    def giving_up(steps: Sequence[Step], *, timed: bool) -> Realisation:
+    def giving_up(steps: Sequence[Step], order: HappensBefore | None = None, *, timed: bool) -> Realisation:
         if searching or digest(steps) in hopeless:
             return Realisation(reachable=None)
-        return realised(steps, timed=timed)
+        return realised(steps, order, timed=timed)
 
     monkeypatch.setattr(sys.modules["simharness.explore.campaign"], "realised", giving_up)
     campaign = _searched()
@@ -55,3 +55,17 @@ def test_without_any_realisation_the_smallest_order_is_shown_and_called_unknown(
     )
     (proof,) = _searched().proofs()
     assert (proof.reachable, proof.digest) == (None, smallest.digest)
+
+
+def test_each_interleaving_is_realised_once_while_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = _searched()
+    asked: list[int] = []
+
+    def counting(steps: Sequence[Step], order: HappensBefore | None = None, *, timed: bool) -> Realisation:
+        asked.append(fingerprint(steps, order or HappensBefore(steps)))
+        return realised(steps, order, timed=timed)
+
+    monkeypatch.setattr(sys.modules["simharness.explore.campaign"], "realised", counting)
+    (proof,) = campaign.proofs()
+    assert (proof.reachable, len(proof.deliveries) > 0) == (True, True)
+    assert len(asked) == len(set(asked))
