@@ -153,8 +153,8 @@ class RunningPositions:
     async def start(self) -> None:
         """Listen, then bring database, memory and venue together, as after every start."""
         current_lane.set("handler")
-        if self._engine.dialect.driver != "aiosqlite":
-            await warm_up(self._engine, _CONNECTIONS)
+        # One is enough where others open at once, on demand.
+        await warm_up(self._engine, 1 if self._engine.dialect.driver == "aiosqlite" else _CONNECTIONS)
         # The periodic checks stay off: they never end, and scenarios call them where they matter.
         self.streams.start(periodic=False)
         await self.manager.recover()
