@@ -226,7 +226,7 @@ def test_what_no_stock_loop_does_with_one_order_of_the_others_is_looked_for_with
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Reachability is a question to all components together: in doubt, the product answers it."""
-    monkeypatch.setattr(campaign, "realised", lambda steps, timed: Realisation(reachable=False))
+    monkeypatch.setattr(campaign, "realised", lambda *_, **__: Realisation(reachable=False))
     result = simharness.explore(race(3, fixed=False), check=checks(3))
     assert result.executions == 8
     assert "components" not in result.certificate.checks
