@@ -99,6 +99,11 @@ class Pools:
         """
         known = bool(getattr(listeners, "_exec_w_sync_once", False))
         if not self.cold:
+            if self.exploring and recorder.active and not (known or _warming.get()):
+                self.holes.add(
+                    "an engine opened its first connection while it was explored, and who comes first is not told "
+                    "apart; open it before: simharness.database.pool.warm_up(engine, N)"
+                )
             return known
         if recorder.active:
             (recorder.read if known else recorder.write)(_FIRST)

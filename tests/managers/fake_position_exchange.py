@@ -202,6 +202,16 @@ async def trading(path: Path, policy="versioned-intent", fake=None, **options):
         await engine.dispose()
 
 
+def run(scenario, tmp_path, **options):
+    """Run `scenario(manager, fake)`."""
+
+    async def main():
+        async with trading(tmp_path, **options) as (manager, fake):
+            await scenario(manager, fake)
+
+    asyncio.run(main())
+
+
 def leftovers(manager):
     """Return everything that a closed or failed position must not leave in memory."""
     policy = manager.policy

@@ -13,7 +13,7 @@ from ccxt.base.errors import (
     NoChange,
     RequestTimeout,
 )
-from fake_position_exchange import PRICE, SYMBOL, leftovers, request, trading
+from fake_position_exchange import PRICE, SYMBOL, leftovers, request, run
 from sqlalchemy.exc import OperationalError
 
 from simharness.managers.positions import CloseFailed, OpenFailed, PositionStatus
@@ -21,16 +21,6 @@ from simharness.managers.positions.state import Version
 
 LOST = RequestTimeout("no answer")
 REFUSED = InvalidOrder("no")
-
-
-def run(scenario, tmp_path, **options):
-    """Run `scenario(manager, fake)`."""
-
-    async def main():
-        async with trading(tmp_path, **options) as (manager, fake):
-            await scenario(manager, fake)
-
-    asyncio.run(main())
 
 
 async def refused_open(manager):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from ccxt.base.errors import RequestTimeout
-from fake_position_exchange import FAST, PRICE, SYMBOL, leftovers, request, trading
+from fake_position_exchange import FAST, PRICE, SYMBOL, leftovers, request, run
 from sqlalchemy.exc import OperationalError
 
 from simharness.managers.positions import OpenFailed, PositionManager, PositionStatus
@@ -14,16 +14,6 @@ from simharness.managers.positions.orders import PlainDesk
 from simharness.managers.positions.stop_loss import StopLossManager
 
 LOST = RequestTimeout("no answer")
-
-
-def run(scenario, tmp_path, **options):
-    """Run `scenario(manager, fake)`."""
-
-    async def main():
-        async with trading(tmp_path, **options) as (manager, fake):
-            await scenario(manager, fake)
-
-    asyncio.run(main())
 
 
 async def orders_arrive(manager, fake):
@@ -188,11 +178,11 @@ def test_somebody_elses_order_is_none_of_our_business(tmp_path):
     run(scenario, tmp_path)
 
 
-def test_an_event_that_names_its_order_by_the_exchanges_id_alone_finds_it(tmp_path):
+@pytest.mark.parametrize("sparse", [{"symbol": None}, {"clientOrderId": None}, {"symbol": None, "clientOrderId": None}])
+def test_a_sparse_event_finds_its_order(tmp_path, sparse):
     async def scenario(manager, fake):
         await manager.open_position(request())
-        fired = fake.trigger()
-        await manager._on_order_update({**fired, "clientOrderId": None, "symbol": None})
+        await manager._on_order_update({**fake.trigger(), **sparse})
         assert leftovers(manager) == []
 
     run(scenario, tmp_path)

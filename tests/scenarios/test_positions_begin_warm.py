@@ -1,12 +1,18 @@
-"""The exploration of the position manager begins with a connection, so that no command has to be the engine's first."""
+"""An exploration begins with a connection, so that no command is the engine's first; if not, nothing is proven."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from simharness.core import name
 from simharness.runner.setting import setting_of, system_of
 from simharness.scenario import load
+from simharness.systems import positions
 from simharness.world.stage import Stage, staged
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "position-open-twice.yaml"
@@ -27,7 +33,25 @@ def first_statement(stage: Stage, before: list[str]) -> str:
         execution.close()
 
 
-def test_a_statement_has_its_name_whoever_comes_first() -> None:
+@contextmanager
+def opening_twice() -> Iterator[Stage]:
+    """Prepare the case whose program reads nothing before its commands."""
     (case,) = load(SCENARIO).cases({"registration_policy": ["drop-unknown"], "database": ["sqlite"]})
     with staged(setting_of(case), system_of(case)) as stage:
+        yield stage
+
+
+def test_a_statement_has_its_name_whoever_comes_first() -> None:
+    with opening_twice() as stage:
         assert first_statement(stage, ["command 1"]) == first_statement(stage, [])
+        assert stage.holes() == []
+
+
+def test_an_engine_that_is_cold_while_it_is_explored_is_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(positions, "warm_up", nothing)
+    with opening_twice() as stage:
+        assert first_statement(stage, ["command 1"]) != first_statement(stage, [])
+        assert ["first connection" in hole for hole in stage.holes()] == [True]

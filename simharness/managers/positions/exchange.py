@@ -119,7 +119,7 @@ class OrderReport:
             fills.setdefault(fill.trade_id, fill)
         exchange_id = order.get("id")
         return cls(
-            symbol=str(order.get("symbol") or symbol),
+            symbol=str(order.get("symbol") or symbol or ""),
             exchange_id=None if exchange_id is None else str(exchange_id),
             client_id=order.get("clientOrderId"),
             status=order.get("status"),

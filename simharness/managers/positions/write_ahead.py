@@ -148,8 +148,8 @@ class WriteAheadDesk(OrderDesk):
         if report.only_works and reference in self._roles:
             self._acknowledged[reference] = report
             return None
-        if report.client_id is None:
-            report = replace(report, client_id=reference, symbol=self.reports[reference].symbol)
+        if not (report.client_id and report.symbol) and (known := self.reports.get(reference)) is not None:
+            report = replace(report, client_id=reference, symbol=known.symbol)
         self.mail.setdefault(report.symbol, []).append(report)
         if (news := self._news.get(report.symbol)) is not None:
             news.set()
