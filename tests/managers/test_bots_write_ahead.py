@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ccxt.base.errors import ExchangeNotAvailable, NetworkError, OrderNotFound, RequestTimeout
 from fake_bot_exchange import BOT, Bench, FakeExchange, run, running, until
+from sqlalchemy.exc import OperationalError
 
 from simharness.managers.bots.models import ActivityLog, Bot, BotStatus, Order, OrderStatus, Trade
 
@@ -247,6 +248,30 @@ def test_a_crash_in_an_update_is_made_good_at_the_next_start(tmp_path: Path, met
             with pytest.raises(PowerCut):
                 await bench.call("PUT", "/1", buy_price="99")
             exchange.forget_updates()
+        async with running(tmp_path / "bots.db", exchange) as bench:
+            await bench.settle()
+            assert [order["price"] for order in exchange.working] == ["99"]
+            await assert_in_agreement(bench)
+
+    run(scenario)
+
+
+def test_a_database_that_is_locked_at_the_start_leaves_no_bot_without_its_order(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        exchange = FakeExchange()
+        async with running(tmp_path / "bots.db", exchange) as bench:
+            await bench.create()
+            exchange.fail("cancel_order", PowerCut(), executed=True)
+            with pytest.raises(PowerCut):
+                await bench.call("PUT", "/1", buy_price="99")
+            exchange.forget_updates()
+
+        async def locked(*_: Any, **__: Any) -> None:
+            exchange.fetch_order = ask  # type: ignore[method-assign]
+            raise OperationalError("COMMIT", {}, Exception("database is locked"))
+
+        ask = exchange.fetch_order
+        exchange.fetch_order = locked  # type: ignore[method-assign]  # the moment at which the reconciliation is in its turn
         async with running(tmp_path / "bots.db", exchange) as bench:
             await bench.settle()
             assert [order["price"] for order in exchange.working] == ["99"]

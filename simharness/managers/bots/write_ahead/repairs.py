@@ -1,16 +1,21 @@
-"""Takes up again what could not be finished because the exchange did not answer."""
+"""Takes up again what could not be finished because the exchange did not answer, or the database failed."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import OperationalError
+
 from simharness.managers.bots.errors import ExchangeUnavailable
+
+PASSING = (ExchangeUnavailable, OperationalError)
+"""What may be over at the next attempt: no answer, a locked or restarting database."""
 
 logger = logging.getLogger(__name__)
 
 
 class Repairs:
-    """At most one waiting repair per bot, repeated until the exchange answers.
+    """At most one waiting repair per bot, repeated until exchange and database let it.
 
     Args:
         delay_s: pause before each attempt, in seconds.
@@ -37,18 +42,18 @@ class Repairs:
 
     async def _run(self, bot_id: int, repair: Callable[[int], Awaitable[None]]) -> None:
         try:
-            await self._until_reachable(bot_id, repair)
+            await self._until_done(bot_id, repair)
         except Exception:
             logger.exception("repair of bot %s failed", bot_id)
         finally:
             del self._tasks[bot_id]
 
-    async def _until_reachable(self, bot_id: int, repair: Callable[[int], Awaitable[None]]) -> None:
+    async def _until_done(self, bot_id: int, repair: Callable[[int], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(self._delay_s)
             try:
                 await repair(bot_id)
-            except ExchangeUnavailable as error:
+            except PASSING as error:
                 logger.warning("repair of bot %s postponed: %s", bot_id, error)
             else:
                 return

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from simharness.managers.bots.background import BackgroundTasks
-from simharness.managers.bots.errors import ExchangeUnavailable
 from simharness.managers.bots.exchange import ExchangeClient
 from simharness.managers.bots.models import Bot, CancellationReason, Order
 from simharness.managers.bots.records import find_reported_order, latest_order, working_orders
@@ -17,7 +16,7 @@ from simharness.managers.bots.write_ahead.driver import BotDriver
 from simharness.managers.bots.write_ahead.locks import BotLocks
 from simharness.managers.bots.write_ahead.mail import Mail
 from simharness.managers.bots.write_ahead.merge import apply_report
-from simharness.managers.bots.write_ahead.repairs import Repairs
+from simharness.managers.bots.write_ahead.repairs import PASSING, Repairs
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class Turns:
     Attributes:
         locks: who is the writer now.
         mail: reports that wait for the end of a turn.
-        repairs: where a bot goes whose turn ended without an answer of the exchange.
+        repairs: where a bot goes whose turn ended without an answer of the exchange or of the database.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, bot_id: int, session: AsyncSession) -> AsyncIterator[BotDriver]:
-        """Be the only writer of a bot; what the exchange leaves open is scheduled for repair.
+        """Be the only writer of a bot; what exchange or database leave open is scheduled for repair.
 
         What is read before the turn may be outdated in it: load rows inside only. A turn that ends without an error has
         committed everything.
@@ -64,7 +63,7 @@ class Turns:
             async with self.locks.hold(bot_id):
                 try:
                     yield driver
-                except ExchangeUnavailable:
+                except PASSING:
                     self.repairs.schedule(bot_id, self.compare)
                     raise
                 self.mail.learn(bot_id, driver.driven)
